@@ -1,0 +1,103 @@
+/**
+ * A batch: the commands that a zone decided together, as what they changed. The unit of commit, of replay
+ * and of time: all its events happened at one moment. Commands that changed nothing leave no record.
+ */
+import type { ByteString } from "#domain/ByteString.ts"
+import { Writer } from "#domain/codec/Writer.ts"
+import { Errno } from "#domain/Errno.ts"
+import { evolve } from "#domain/Evolve.ts"
+import type { CommandRecord } from "#domain/Operation.ts"
+import { operationOf, operations } from "#domain/Operations.ts"
+import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
+import type { Timestamp } from "#domain/Timestamp.ts"
+
+/** Every request of a session below its floor has been answered. */
+export interface Floor {
+  readonly session: number
+  readonly floor: number
+}
+
+export interface Batch {
+  readonly time: Timestamp
+  readonly records: ReadonlyArray<CommandRecord>
+  /** Applied after the records. */
+  readonly floors: ReadonlyArray<Floor>
+}
+
+/** Requests of earlier batches that this record answered: locks granted or given up. */
+export interface Completion {
+  readonly session: number
+  readonly request: number
+  /** Encoded as `encodeReply` does. */
+  readonly reply: ByteString
+}
+
+export const eventCount = (batch: Batch): number => {
+  let sum = 0
+  for (const record of batch.records) sum += record.events.length
+  return sum
+}
+
+/**
+ * Applies one command's events and remembers its reply in its session, where a retry will find it.
+ * Returns the encoded reply; `completed` gathers what other requests got.
+ */
+export const applyRecord = (
+  state: ZoneState,
+  record: CommandRecord,
+  waits: boolean,
+  completed?: Array<Completion>
+): ByteString => {
+  for (const event of record.events) {
+    evolve(state, event)
+    if (event._tag !== "LockGranted" && event._tag !== "LockAbandoned") continue
+    const { request, session } = event
+    const reply = event._tag === "LockGranted"
+      ? encodeReply(operations.lock.code, undefined)
+      : encodeRefusal(Errno.EINTR)
+    state.sessions.get(session)?.replies.set(request, reply)
+    completed?.push({ session, request, reply })
+  }
+  if (waits) return ""
+  const operation = operationOf(record.operation)
+  if (operation === undefined) throw new Contradiction(`operation ${record.operation} is unknown`, state.sequence)
+  const reply = encodeReply(record.operation, operation.answer(state, record))
+  if (record.session !== 0) state.sessions.get(record.session)?.replies.set(record.request, reply)
+  return reply
+}
+
+/** What sessions need not remember any more, once a batch's records are applied. */
+export const raiseFloors = (state: ZoneState, floors: ReadonlyArray<Floor>): void => {
+  for (const { floor, session } of floors) state.sessions.get(session)?.raise(floor)
+}
+
+/** Replays a whole batch. */
+export const apply = (state: ZoneState, batch: Batch): void => {
+  state.time = batch.time
+  for (const record of batch.records) applyRecord(state, record, isWait(record))
+  raiseFloors(state, batch.floors)
+}
+
+/** Whether the command was left waiting: its own request is among its waiters. */
+export const isWait = (record: CommandRecord): boolean =>
+  record.events.some((event) =>
+    event._tag === "LockAwaited" && event.waiter.session === record.session && event.waiter.request === record.request
+  )
+
+const writer = new Writer(256)
+
+/** Errno 0 in two bytes, then the reply in its operation's shape. */
+export const encodeReply = (operation: number, value: unknown): ByteString => {
+  const { reply } = operationOf(operation) ?? unknownOperation(operation)
+  writer.reset()
+  writer.u16(0)
+  reply.write(writer, value)
+  return Buffer.from(writer.view()).latin1Slice()
+}
+
+/** The errno in two bytes. */
+export const encodeRefusal = (errno: number): ByteString => String.fromCharCode(errno & 255, errno >> 8)
+
+const unknownOperation = (code: number): never => {
+  throw new Error(`operation ${code} is not registered`)
+}

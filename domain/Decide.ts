@@ -1,0 +1,203 @@
+/**
+ * How a zone decides: messages in, replies and one batch out. It recognises what it answered before, opens
+ * sessions on their first change, and lets later commands of a message refer to inodes of earlier ones.
+ * It commits nothing: its caller appends the batch, and lets no reply leave before that.
+ */
+import type { Attributes } from "#domain/Attributes.ts"
+import * as Batch from "#domain/Batch.ts"
+import type { ByteString } from "#domain/ByteString.ts"
+import type { Command, Message } from "#domain/codec/MessageCodec.ts"
+import { Reader } from "#domain/codec/Reader.ts"
+import * as Credentials from "#domain/Credentials.ts"
+import { Errno } from "#domain/Errno.ts"
+import * as InodeNumber from "#domain/InodeNumber.ts"
+import { Limits } from "#domain/Limits.ts"
+import type { CommandRecord, Context, Operation, Plan } from "#domain/Operation.ts"
+import { operations } from "#domain/Operations.ts"
+import type { ZoneState } from "#domain/state/ZoneState.ts"
+import type { Timestamp } from "#domain/Timestamp.ts"
+
+/** The zone ended this session, or never knew what its client believes it knows. */
+export const SESSION_ENDED = "session ended"
+/** The command waits; a later batch completes it. */
+export const WAITS = "waits"
+
+export type Decision = { readonly reply: ByteString } | typeof WAITS
+
+const DEFERRED: Decision = WAITS
+
+export class Decider {
+  readonly state: ZoneState
+  private records: Array<CommandRecord> = []
+  private completed: Array<Batch.Completion> = []
+  /** Floors that clients told, which reach the state with the next batch that has events. */
+  private readonly floors = new Map<number, number>()
+  /**
+   * Refusals and empty changes of this activation, by session: a duplicate of the message gets them again.
+   * A message from before this activation is known by its epoch.
+   */
+  private readonly refusals = new Map<number, Map<number, ByteString>>()
+
+  constructor(state: ZoneState) {
+    this.state = state
+  }
+
+  /** Commands that the coming batch holds. */
+  get commandCount(): number {
+    return this.records.length
+  }
+
+  /** A new batch begins, at a moment that is never before the last one's. */
+  begin(time: Timestamp): void {
+    this.state.time = time
+  }
+
+  /** Decides all commands of a message, in order. */
+  decide(message: Message): ReadonlyArray<Decision> | typeof SESSION_ENDED {
+    const { state } = this
+    const { session } = message
+    if (session !== 0) {
+      if (state.ended.has(session) || (message.known && !state.sessions.has(session))) return SESSION_ENDED
+      this.raise(session, message.floor)
+    }
+    const decisions: Array<Decision> = []
+    for (const [index, command] of message.commands.entries()) {
+      const request = resolve(message, index, decisions)
+      decisions.push(
+        request === undefined
+          ? { reply: Batch.encodeRefusal(Errno.ECANCELED) }
+          : this.command(message, command, request)
+      )
+    }
+    return decisions
+  }
+
+  /** Decides what the zone asks of itself. */
+  decideOwn<Request, Reply>(operation: Operation<Request, Reply>, request: Request): void {
+    this.settle(0, 0, Credentials.root, operation, request)
+  }
+
+  /** Ends the batch: what to append, if anything, and which waiting requests it answers. */
+  take(): { readonly batch: Batch.Batch | undefined; readonly completed: ReadonlyArray<Batch.Completion> } {
+    const { completed, records, state } = this
+    this.records = []
+    this.completed = []
+    if (records.length === 0) return { batch: undefined, completed }
+    const floors: Array<Batch.Floor> = []
+    for (const [session, floor] of this.floors) {
+      const known = state.sessions.get(session)
+      if (known !== undefined && floor > known.floor) floors.push({ session, floor })
+    }
+    this.floors.clear()
+    Batch.raiseFloors(state, floors)
+    return { batch: { time: state.time, records, floors }, completed }
+  }
+
+  private raise(session: number, floor: number): void {
+    if (floor <= (this.floors.get(session) ?? 0)) return
+    this.floors.set(session, floor)
+    const refused = this.refusals.get(session)
+    if (refused === undefined) return
+    for (const number of refused.keys()) if (number < floor) refused.delete(number)
+    if (refused.size === 0) this.refusals.delete(session)
+  }
+
+  private command(message: Message, command: Command, request: unknown): Decision {
+    const { number, operation, who } = command
+    const { session } = message
+    if (isRead(operation)) return this.settle(session, number, who, operation, request)
+    if (session === 0) return { reply: Batch.encodeRefusal(Errno.EINVAL) }
+    const known = this.state.sessions.get(session)
+    const before = known?.replies.get(number) ?? this.refusals.get(session)?.get(number)
+    if (before !== undefined) return { reply: before }
+    if (known !== undefined) {
+      if (number < known.floor) return { reply: Batch.encodeRefusal(Errno.ECANCELED) }
+      if (number >= known.floor + Limits.repliesPerSessionMax) return { reply: Batch.encodeRefusal(Errno.EAGAIN) }
+      if (this.isWaiting(session, number)) return DEFERRED
+    } else if (message.descriptor === undefined) return { reply: Batch.encodeRefusal(Errno.EINVAL) }
+    else {
+      const { openSession } = operations
+      const inode = InodeNumber.rootOf(this.state.zone)
+      const opened = this.settle(session, 0, who, openSession, { inode, descriptor: message.descriptor })
+      if (!this.state.sessions.has(session)) return opened
+    }
+    return this.settle(session, number, who, operation, request)
+  }
+
+  private settle<Request, Reply>(
+    session: number,
+    number: number,
+    who: Credentials.Credentials,
+    operation: Operation<Request, Reply>,
+    request: Request
+  ): Decision {
+    const { state } = this
+    const context: Context = { time: state.time, who, session, request: number }
+    const plan: Plan<Reply> = operation.plan(state, context, request)
+    if (plan._tag === "Refusal" || plan._tag === "Answer") {
+      const reply = plan._tag === "Refusal"
+        ? Batch.encodeRefusal(plan.errno)
+        : Batch.encodeReply(operation.code, plan.reply)
+      if (!isRead(operation) && session !== 0) this.remember(session, number, reply)
+      return { reply }
+    }
+    const waits = plan._tag === "Wait"
+    const record: CommandRecord = {
+      session,
+      request: number,
+      uid: who.uid,
+      operation: operation.code,
+      events: plan.events
+    }
+    this.records.push(record)
+    const reply = Batch.applyRecord(state, record, waits, this.completed)
+    return waits ? DEFERRED : { reply }
+  }
+
+  private remember(session: number, number: number, reply: ByteString): void {
+    let refused = this.refusals.get(session)
+    if (refused === undefined) this.refusals.set(session, refused = new Map())
+    refused.set(number, reply)
+    // Only a client that never reports its floor gets here; its oldest answers go.
+    if (refused.size > Limits.repliesPerSessionMax) refused.delete(refused.keys().next().value as number)
+  }
+
+  private isWaiting(session: number, number: number): boolean {
+    for (const inode of this.state.locked) {
+      for (const waiter of this.state.expect(inode).waiters) {
+        if (waiter.session === session && waiter.request === number) return true
+      }
+    }
+    return false
+  }
+}
+
+const FIRST_CHANGING_CODE = 32
+
+/** Whether the operation never changes anything. Reads have the codes below 32. */
+export const isRead = (operation: { readonly code: number }): boolean => operation.code < FIRST_CHANGING_CODE
+
+/** The request with its references replaced; undefined if one points to a command that gave no inode. */
+const resolve = (message: Message, index: number, decisions: ReadonlyArray<Decision>): unknown => {
+  const { operation, request } = message.commands[index] as Command
+  const fields = request as { readonly [field: string]: unknown }
+  let resolved: { [field: string]: unknown } | undefined
+  for (const field of operation.request.inodeFields) {
+    const reference = fields[field] as number
+    if (reference >= 0) continue
+    const inode = inodeOf(message.commands[index + reference], decisions[index + reference])
+    if (inode === undefined) return undefined
+    resolved ??= { ...fields }
+    resolved[field] = inode
+  }
+  return resolved ?? request
+}
+
+/** The inode whose attributes a command replied with. */
+const inodeOf = (command: Command | undefined, decision: Decision | undefined): number | undefined => {
+  if (command === undefined || decision === undefined || decision === WAITS) return undefined
+  const reader = new Reader(Buffer.from(decision.reply, "latin1"))
+  if (reader.u16() !== 0) return undefined
+  const reply = command.operation.reply.read(reader) as { readonly attributes?: Attributes } | undefined
+  return reply?.attributes?.inode
+}

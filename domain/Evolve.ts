@@ -1,0 +1,293 @@
+/**
+ * What each event does to a zone's state. Never refuses, never asks which operation the event came from.
+ */
+import type { ByteString } from "#domain/ByteString.ts"
+import type * as Event from "#domain/Event.ts"
+import * as Extents from "#domain/Extents.ts"
+import * as InodeNumber from "#domain/InodeNumber.ts"
+import * as Locks from "#domain/Locks.ts"
+import * as Mode from "#domain/Mode.ts"
+import { Session } from "#domain/Session.ts"
+import type { Entries } from "#domain/state/Entries.ts"
+import { Inode } from "#domain/state/Inode.ts"
+import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
+
+/** Applies one event at `state.time`. */
+export const evolve = (state: ZoneState, event: Event.Event): void => {
+  state.sequence++
+  switch (event._tag) {
+    case "InodeCreated":
+      return inodeCreated(state, event)
+    case "ContentReplaced":
+      return contentReplaced(state, event)
+    case "AttributesSet":
+      return attributesSet(state, event)
+    case "EntryRemoved":
+      return entryRemoved(state, event)
+    case "EntryMoved":
+      return entryMoved(state, event)
+    case "EntryLinked":
+      return entryLinked(state, event)
+    case "EntriesExchanged":
+      return entriesExchanged(state, event)
+    case "SizeSet":
+      return sizeSet(state, event)
+    case "RangeShifted":
+      return rangeShifted(state, event)
+    case "XattrSet":
+      return xattrChanged(state, event.inode, event.name, event.value)
+    case "XattrRemoved":
+      return xattrChanged(state, event.inode, event.name, undefined)
+    case "FileOpened":
+      return fileOpened(state, event)
+    case "FileReleased":
+      return fileReleased(state, event)
+    case "LockAcquired":
+      return setLocks(state, event.inode, (locks) => Locks.add(locks, event.lock))
+    case "LockReleased":
+      return setLocks(state, event.inode, (locks) => Locks.remove(locks, event.lock))
+    case "LockAwaited":
+      return setWaiters(state, event.inode, (waiters) => [...waiters, event.waiter])
+    case "LockGranted":
+      return lockGranted(state, event)
+    case "LockAbandoned":
+      return setWaiters(state, event.inode, (waiters) => waiters.filter((waiter) => !isWaiter(waiter, event)))
+    case "SlicesReserved":
+      state.nextSlice += event.count
+      return
+    case "SessionOpened":
+      state.sessions.set(event.session, new Session(event.session, event.descriptor, state.time))
+      return
+    case "SessionEnded":
+      return sessionEnded(state, event)
+    case "ZoneFounded":
+      return zoneFounded(state, event)
+  }
+}
+
+const zoneFounded = (state: ZoneState, event: Event.ZoneFounded): void => {
+  const number = InodeNumber.rootOf(event.zone)
+  add(state, { ...event, inode: number, parent: number, rdev: 0, target: "" })
+}
+
+const inodeCreated = (state: ZoneState, event: Event.InodeCreated): void => {
+  const parent = state.expect(event.parent)
+  entriesOf(parent, state).set(event.name, event.inode)
+  touch(state, parent)
+  if (Mode.isDirectory(event.mode)) parent.nlink++
+  add(state, event)
+}
+
+const add = (state: ZoneState, fields: Omit<Event.InodeCreated, "_tag" | "name">): void => {
+  state.inodes.set(fields.inode, new Inode({ ...fields, number: fields.inode, time: state.time }))
+  state.nextInode = InodeNumber.localOf(fields.inode) + 1
+}
+
+const entryLinked = (state: ZoneState, event: Event.EntryLinked): void => {
+  const parent = state.expect(event.parent)
+  const inode = state.expect(event.inode)
+  entriesOf(parent, state).set(event.name, event.inode)
+  touch(state, parent)
+  inode.nlink++
+  inode.ctime = state.time
+}
+
+const entryRemoved = (state: ZoneState, event: Event.EntryRemoved): void => {
+  const parent = state.expect(event.parent)
+  const inode = state.expect(event.inode)
+  entriesOf(parent, state).delete(event.name)
+  touch(state, parent)
+  unlinked(state, parent, inode)
+}
+
+const entryMoved = (state: ZoneState, event: Event.EntryMoved): void => {
+  const from = state.expect(event.fromParent)
+  const to = state.expect(event.toParent)
+  const inode = state.expect(event.inode)
+  if (event.replaced !== 0) unlinked(state, to, state.expect(event.replaced))
+  entriesOf(from, state).delete(event.fromName)
+  entriesOf(to, state).set(event.toName, event.inode)
+  rehome(inode, from, to)
+  touch(state, from)
+  touch(state, to)
+  inode.ctime = state.time
+}
+
+const entriesExchanged = (state: ZoneState, event: Event.EntriesExchanged): void => {
+  const parentA = state.expect(event.parentA)
+  const parentB = state.expect(event.parentB)
+  const inodeA = state.expect(event.inodeA)
+  const inodeB = state.expect(event.inodeB)
+  entriesOf(parentA, state).set(event.nameA, event.inodeB)
+  entriesOf(parentB, state).set(event.nameB, event.inodeA)
+  rehome(inodeA, parentA, parentB)
+  rehome(inodeB, parentB, parentA)
+  touch(state, parentA)
+  touch(state, parentB)
+  inodeA.ctime = state.time
+  inodeB.ctime = state.time
+}
+
+/** A directory in a new parent: its `..` and both parents' link counts follow. */
+const rehome = (inode: Inode, from: Inode, to: Inode): void => {
+  if (inode.entries === undefined) return
+  from.nlink--
+  to.nlink++
+  inode.parent = to.number
+}
+
+/** The inode lost a name in `parent`. */
+const unlinked = (state: ZoneState, parent: Inode, inode: Inode): void => {
+  inode.ctime = state.time
+  if (inode.entries === undefined) inode.nlink--
+  else {
+    inode.nlink = 0
+    parent.nlink--
+  }
+  dropIfUnused(state, inode)
+}
+
+const dropIfUnused = (state: ZoneState, inode: Inode): void => {
+  if (inode.nlink > 0 || inode.opens > 0) return
+  setExtents(state, inode, Extents.empty)
+  state.inodes.delete(inode.number)
+  state.locked.delete(inode.number)
+}
+
+const attributesSet = (state: ZoneState, event: Event.AttributesSet): void => {
+  const inode = state.expect(event.inode)
+  if (event.mode !== undefined) inode.mode = (inode.mode & Mode.S_IFMT) | event.mode
+  if (event.uid !== undefined) inode.uid = event.uid
+  if (event.gid !== undefined) inode.gid = event.gid
+  if (event.atime !== undefined) inode.atime = event.atime
+  if (event.mtime !== undefined) inode.mtime = event.mtime
+  inode.ctime = state.time
+}
+
+const sizeSet = (state: ZoneState, event: Event.SizeSet): void => {
+  const inode = state.expect(event.inode)
+  if (event.size < inode.size) {
+    setExtents(state, inode, Extents.replace(inode.extents, event.size, inode.size - event.size, Extents.empty))
+  }
+  inode.size = event.size
+  touch(state, inode)
+}
+
+const contentReplaced = (state: ZoneState, event: Event.ContentReplaced): void => {
+  const inode = state.expect(event.inode)
+  setExtents(state, inode, Extents.replace(inode.extents, event.offset, event.length, event.extents))
+  if (event.extends) inode.size = Math.max(inode.size, event.offset + event.length)
+  touch(state, inode)
+}
+
+const rangeShifted = (state: ZoneState, event: Event.RangeShifted): void => {
+  const inode = state.expect(event.inode)
+  const cut = Math.max(0, -event.length)
+  const keptFrom = event.offset + cut
+  const head = Extents.within(inode.extents, 0, event.offset)
+  const tail = Extents.within(inode.extents, keptFrom, Math.max(0, inode.size - keptFrom))
+  const moved = Extents.shifted(tail, event.length)
+  inode.size += event.length
+  setExtents(state, inode, Extents.replace(head, event.offset, Math.max(0, inode.size - event.offset), moved))
+  touch(state, inode)
+}
+
+const setExtents = (state: ZoneState, inode: Inode, extents: Extents.Extents): void => {
+  state.dataBytes += Extents.dataBytes(extents) - Extents.dataBytes(inode.extents)
+  inode.extents = extents
+}
+
+const xattrChanged = (
+  state: ZoneState,
+  number: InodeNumber.InodeNumber,
+  name: ByteString,
+  value: ByteString | undefined
+): void => {
+  const inode = state.expect(number)
+  inode.xattrs ??= new Map()
+  if (value === undefined) inode.xattrs.delete(name)
+  else inode.xattrs.set(name, value)
+  if (inode.xattrs.size === 0) inode.xattrs = undefined
+  inode.ctime = state.time
+}
+
+const fileOpened = (state: ZoneState, event: Event.FileOpened): void => {
+  state.expectSession(event.session).opens.set(event.handle, { inode: event.inode, access: event.access })
+  state.expect(event.inode).opens++
+}
+
+const fileReleased = (state: ZoneState, event: Event.FileReleased): void => {
+  const { opens } = state.expectSession(event.session)
+  const open = opens.get(event.handle)
+  if (open === undefined) throw new Contradiction(`handle ${event.handle} is not open`, state.sequence)
+  opens.delete(event.handle)
+  const inode = state.expect(open.inode)
+  inode.opens--
+  dropIfUnused(state, inode)
+}
+
+const lockGranted = (state: ZoneState, event: Event.LockGranted): void => {
+  const inode = state.expect(event.inode)
+  const waiter = inode.waiters.find((candidate) => isWaiter(candidate, event))
+  if (waiter === undefined) throw new Contradiction(`request ${event.request} waits for no lock`, state.sequence)
+  const { request: _, ...lock } = waiter
+  setWaiters(state, event.inode, (waiters) => waiters.filter((candidate) => candidate !== waiter))
+  setLocks(state, event.inode, (locks) => Locks.add(locks, lock))
+}
+
+const isWaiter = (waiter: Locks.Waiter, event: { readonly session: number; readonly request: number }): boolean =>
+  waiter.session === event.session && waiter.request === event.request
+
+const setLocks = (
+  state: ZoneState,
+  number: InodeNumber.InodeNumber,
+  change: (locks: ReadonlyArray<Locks.Lock>) => ReadonlyArray<Locks.Lock>
+): void => {
+  const inode = state.expect(number)
+  inode.locks = change(inode.locks)
+  indexLocked(state, inode)
+}
+
+const setWaiters = (
+  state: ZoneState,
+  number: InodeNumber.InodeNumber,
+  change: (waiters: ReadonlyArray<Locks.Waiter>) => ReadonlyArray<Locks.Waiter>
+): void => {
+  const inode = state.expect(number)
+  inode.waiters = change(inode.waiters)
+  indexLocked(state, inode)
+}
+
+const indexLocked = (state: ZoneState, inode: Inode): void => {
+  if (inode.locks.length + inode.waiters.length > 0) state.locked.add(inode.number)
+  else state.locked.delete(inode.number)
+}
+
+const sessionEnded = (state: ZoneState, event: Event.SessionEnded): void => {
+  const session = state.expectSession(event.session)
+  const isOthers = (lock: Locks.Lock): boolean => lock.session !== session.id
+  for (const number of state.locked) {
+    setLocks(state, number, (locks) => locks.filter(isOthers))
+    setWaiters(state, number, (waiters) => waiters.filter(isOthers))
+  }
+  for (const { inode: number } of session.opens.values()) {
+    const inode = state.expect(number)
+    inode.opens--
+    dropIfUnused(state, inode)
+  }
+  state.sessions.delete(session.id)
+  state.rememberEnded(session.id)
+}
+
+const entriesOf = (directory: Inode, state: ZoneState): Entries => {
+  if (directory.entries === undefined) {
+    throw new Contradiction(`inode ${directory.number} is no directory`, state.sequence)
+  }
+  return directory.entries
+}
+
+/** The inode's contents changed now. */
+const touch = (state: ZoneState, inode: Inode): void => {
+  inode.mtime = state.time
+  inode.ctime = state.time
+}

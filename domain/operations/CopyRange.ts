@@ -1,0 +1,65 @@
+/**
+ * Copies or clones a range of one file into another by reference: no byte of data moves.
+ */
+import * as Codec from "#domain/codec/Codec.ts"
+import { Errno } from "#domain/Errno.ts"
+import * as Extents from "#domain/Extents.ts"
+import * as InodeNumber from "#domain/InodeNumber.ts"
+import { Limits } from "#domain/Limits.ts"
+import { change, type Operation, refuse, reply } from "#domain/Operation.ts"
+import { regular } from "#domain/operations/File.ts"
+import { privilegesLost } from "#domain/operations/Privileges.ts"
+import { firstExtents } from "#domain/operations/ReadExtents.ts"
+
+const request = Codec.struct({
+  source: Codec.inode,
+  sourceHandle: Codec.uint,
+  sourceOffset: Codec.uint,
+  target: Codec.inode,
+  targetHandle: Codec.uint,
+  targetOffset: Codec.uint,
+  /** Bytes wanted; fewer are copied at the source's end or at a limit, and 0 past the end. */
+  length: Codec.uint
+})
+const replied = Codec.struct({
+  /** Bytes copied. */
+  copied: Codec.uint
+})
+
+export const copyRange: Operation<Codec.Type<typeof request>, Codec.Type<typeof replied>> = {
+  code: 45,
+  name: "copy_file_range",
+  request,
+  reply: replied,
+  routeOf: ({ target }) => target,
+  plan: (state, context, request) => {
+    const { sourceOffset, targetOffset } = request
+    if (InodeNumber.zoneOf(request.source) !== state.zone) return refuse(Errno.EXDEV)
+    const source = regular(state, context, request.source, request.sourceHandle, "read")
+    if (typeof source === "number") return refuse(source)
+    const target = regular(state, context, request.target, request.targetHandle, "write")
+    if (typeof target === "number") return refuse(target)
+    if (targetOffset + request.length > Limits.fileBytesMax) return refuse(Errno.EFBIG)
+    const available = Math.max(0, Math.min(request.length, source.size - sourceOffset))
+    if (source === target && Math.abs(sourceOffset - targetOffset) < available) return refuse(Errno.EINVAL)
+    if (available === 0) return reply({ copied: 0 })
+    const { extents, length } = firstExtents(source.extents, sourceOffset, available)
+    const moved = Extents.shifted(extents, targetOffset - sourceOffset)
+    return change(
+      ...privilegesLost(target, context.who),
+      {
+        _tag: "ContentReplaced",
+        inode: target.number,
+        offset: targetOffset,
+        length,
+        extents: moved,
+        extends: true
+      }
+    )
+  },
+  answer: (_state, { events }) => {
+    const written = events.find((event) => event._tag === "ContentReplaced")
+    if (written === undefined) throw new Error("copy_file_range: no ContentReplaced among its events")
+    return { copied: written.length }
+  }
+}
