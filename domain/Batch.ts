@@ -49,6 +49,7 @@ export const applyRecord = (
   completed?: Array<Completion>
 ): ByteString => {
   for (const event of record.events) {
+    if (event._tag === "SessionEnded") completed?.push(...interrupted(state, event.session))
     evolve(state, event)
     if (event._tag !== "LockGranted" && event._tag !== "LockAbandoned") continue
     const { request, session } = event
@@ -64,6 +65,18 @@ export const applyRecord = (
   const reply = encodeReply(record.operation, operation.answer(state, record))
   if (record.session !== 0) state.sessions.get(record.session)?.replies.set(record.request, reply)
   return reply
+}
+
+/** The requests of a session that wait, and will not be granted any more. */
+const interrupted = (state: ZoneState, session: number): ReadonlyArray<Completion> => {
+  const completions: Array<Completion> = []
+  for (const inode of state.locked) {
+    for (const waiter of state.expect(inode).waiters) {
+      if (waiter.session !== session) continue
+      completions.push({ session, request: waiter.request, reply: encodeRefusal(Errno.EINTR) })
+    }
+  }
+  return completions
 }
 
 /** What sessions need not remember any more, once a batch's records are applied. */

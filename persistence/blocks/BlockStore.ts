@@ -2,7 +2,8 @@
  * Where immutable objects live: blocks of file data, snapshots, archived journal segments. One contract for
  * local disk, for any S3, and for memory; `BlockStore.contract.ts` holds them all to it.
  *
- * It does not know what is in an object. Keys are made of `[A-Za-z0-9._-]` segments joined by `/`.
+ * It does not know what is in an object. Keys are made of `[A-Za-z0-9._-]` segments joined by `/`
+ * (`ObjectKey.ts`); any other key is a defect.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -67,17 +68,23 @@ export interface BlockStoreService {
   readonly description: string
   /**
    * Stores an object, durable when it returns: after a power cut it is there, whole. Putting the same key again
-   * replaces it atomically.
+   * replaces it atomically. The bytes must not change until it returns: they are not copied.
    */
   readonly put: (key: string, bytes: Uint8Array) => Effect.Effect<void, WriteError>
   /** The whole object, verified. */
   readonly get: (key: string) => Effect.Effect<Uint8Array, ReadError>
   /**
-   * Bytes `offset` to `offset + length` of the object, verified. A range that is not within the object is
-   * `ObjectCorrupt`: its caller knows the object's size from elsewhere.
+   * Bytes `offset` to `offset + length`, verified, of an object that is `objectBytes` long, as its caller
+   * knows (a block's name holds its size). An object of another size is `ObjectCorrupt`; a range that is not
+   * within `objectBytes` is a defect.
    */
-  readonly getRange: (key: string, offset: number, length: number) => Effect.Effect<Uint8Array, ReadError>
-  /** Undefined if there is none. */
+  readonly getRange: (
+    key: string,
+    objectBytes: number,
+    offset: number,
+    length: number
+  ) => Effect.Effect<Uint8Array, ReadError>
+  /** Undefined if there is none. It tells the size by what is stored and verifies nothing, as does `list`. */
   readonly head: (key: string) => Effect.Effect<ObjectInfo | undefined, StoreUnavailable>
   /** Deleting what is not there succeeds. */
   readonly remove: (key: string) => Effect.Effect<void, StoreUnavailable>

@@ -1,0 +1,112 @@
+/**
+ * How a zone comes back: the newest snapshot that is good, then the journal's rows after it, every link of the
+ * chain checked on the way. It decides nothing and appends nothing.
+ */
+import * as Batch from "#domain/Batch.ts"
+import * as BatchCodec from "#domain/codec/BatchCodec.ts"
+import { Malformed } from "#domain/codec/Reader.ts"
+import * as StateCodec from "#domain/codec/StateCodec.ts"
+import { Contradiction, ZoneState } from "#domain/state/ZoneState.ts"
+import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
+import * as Chain from "#persistence/Chain.ts"
+import { Journal, type JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import * as Snapshot from "#persistence/Snapshot.ts"
+import { ZoneDamaged } from "#shards/ZoneError.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+
+const ROWS_PER_PAGE = 256
+const BYTES_PER_PAGE = 8 * 1024 * 1024
+/** How long rows are applied before other work of the process gets a turn, in milliseconds. */
+const TURN_MILLIS = 10
+
+export interface Recovered {
+  readonly state: ZoneState
+  readonly head: Chain.ChainHead
+  /** Last event of the snapshot that it started from; 0 if none. */
+  readonly snapshotSequence: number
+}
+
+/** The zone's state at the end of its journal, which nobody else may append to meanwhile. */
+export const recover = (
+  zone: number,
+  end: Chain.ChainHead
+): Effect.Effect<Recovered, ZoneDamaged | JournalUnavailable, Journal | BlockStore> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    const records = yield* journal.snapshots(zone)
+    const start = yield* newestGood(zone, records)
+    const { state } = start
+    let { head } = start
+    while (head.sequence < end.sequence) {
+      const rows = yield* journal.read(zone, head.sequence, ROWS_PER_PAGE, BYTES_PER_PAGE)
+      if (rows.length === 0) {
+        return yield* damaged(zone, head.sequence + 1, `the journal ends there, but ended at ${end.sequence} before`)
+      }
+      head = yield* replay(state, head, rows)
+    }
+    return { state, head, snapshotSequence: start.snapshotSequence }
+  })
+
+/** Applies rows to a state, each one checked against the chain. Returns where the chain stands then. */
+export const replay = (
+  state: ZoneState,
+  from: Chain.ChainHead,
+  rows: ReadonlyArray<Chain.JournalRow>
+): Effect.Effect<Chain.ChainHead, ZoneDamaged> =>
+  Effect.gen(function*() {
+    let head = from
+    let turn = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+    for (const row of rows) {
+      const problem = Chain.problemOf(head, row) ?? applyRow(state, row)
+      if (problem !== undefined) return yield* damaged(state.zone, head.sequence + 1, problem)
+      head = Chain.headOf(row)
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      if (now - turn > TURN_MILLIS) {
+        yield* Effect.sleep(Duration.zero)
+        turn = now
+      }
+    }
+    return head
+  })
+
+/** Why the row cannot be what happened, if it cannot; else it is applied. */
+const applyRow = (state: ZoneState, row: Chain.JournalRow): string | undefined => {
+  try {
+    Batch.apply(state, BatchCodec.decode(row.payload, row.time))
+  } catch (cause) {
+    if (cause instanceof Malformed || cause instanceof Contradiction) return cause.message
+    throw cause
+  }
+  return state.sequence === row.last ? undefined : `the row holds events to ${state.sequence}, it says ${row.last}`
+}
+
+const newestGood = (
+  zone: number,
+  records: ReadonlyArray<SnapshotRecord>
+): Effect.Effect<Recovered, never, BlockStore> =>
+  Effect.gen(function*() {
+    for (const record of records) {
+      const loaded = yield* Effect.either(Effect.flatMap(Snapshot.load(record), (bytes) => decode(bytes)))
+      if (loaded._tag === "Right") {
+        return { state: loaded.right, head: record.head, snapshotSequence: record.head.sequence }
+      }
+      yield* Effect.logWarning(
+        `zone ${record.zone}: the snapshot at event ${record.head.sequence} is not used, an older one is: ` +
+          loaded.left.message
+      )
+    }
+    return { state: new ZoneState(zone), head: Chain.START, snapshotSequence: 0 }
+  })
+
+const decode = (bytes: Uint8Array): Effect.Effect<ZoneState, Malformed> =>
+  Effect.try({
+    try: () => StateCodec.decode(bytes),
+    catch: (cause) => {
+      if (cause instanceof Malformed) return cause
+      throw cause
+    }
+  })
+
+const damaged = (zone: number, sequence: number, reason: string): ZoneDamaged =>
+  new ZoneDamaged({ zone, sequence, reason })

@@ -1,0 +1,474 @@
+/**
+ * A zone alive: it drains its mailbox, decides, appends one row for the whole batch, and lets the replies go
+ * after the commit. If the append fails no reply leaves; the activation dies and the next one is rebuilt from
+ * the journal, under a new epoch.
+ *
+ * How it decides is `domain/Decide`; where it lives is the cluster's affair (`ZoneHost`).
+ */
+import { Mailbox } from "#actors/Mailbox.ts"
+import { recover } from "#actors/Recovery.ts"
+import * as Batch from "#domain/Batch.ts"
+import type { ByteString } from "#domain/ByteString.ts"
+import * as BatchCodec from "#domain/codec/BatchCodec.ts"
+import * as MessageCodec from "#domain/codec/MessageCodec.ts"
+import { Malformed } from "#domain/codec/Reader.ts"
+import * as StateCodec from "#domain/codec/StateCodec.ts"
+import { Writer } from "#domain/codec/Writer.ts"
+import { Decider, SESSION_ENDED, WAITS } from "#domain/Decide.ts"
+import * as InodeNumber from "#domain/InodeNumber.ts"
+import { Limits } from "#domain/Limits.ts"
+import * as Mode from "#domain/Mode.ts"
+import { operations } from "#domain/Operations.ts"
+import * as Timestamp from "#domain/Timestamp.ts"
+import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
+import * as Chain from "#persistence/Chain.ts"
+import { type Fenced, Journal, type JournalUnavailable } from "#persistence/Journal.ts"
+import { RunnerLease } from "#persistence/RunnerLeases.ts"
+import * as Snapshot from "#persistence/Snapshot.ts"
+import * as ZoneError from "#shards/ZoneError.ts"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+
+export interface ZoneConfig {
+  readonly zone: number
+  /** Who claims it, for people. */
+  readonly owner: string
+  /** How long a session may be silent. */
+  readonly sessionLease: Duration.Duration
+  /** Events after which a new snapshot is taken. */
+  readonly snapshotEvents: number
+}
+
+export interface ZoneReport {
+  readonly epoch: number
+  readonly sequence: number
+  readonly inodes: number
+  readonly dataBytes: number
+  readonly sessions: number
+  readonly digest: Uint8Array | undefined
+}
+
+export interface Zone {
+  readonly number: number
+  /** The epoch, once the zone is ready. */
+  readonly ready: Effect.Effect<number, ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>
+  /** A packed message in, its packed replies out. */
+  readonly submit: (message: Uint8Array) => Effect.Effect<Uint8Array, ZoneError.SubmitError>
+  /** The session's client lives. */
+  readonly touch: (session: number) => Effect.Effect<void>
+  readonly report: (digest: boolean) => Effect.Effect<ZoneReport, ZoneError.SubmitError>
+  /** The last committed sequence, now and after each commit. */
+  readonly committed: Stream.Stream<number>
+}
+
+type Resume<A> = (result: Effect.Effect<A, ZoneError.SubmitError>) => void
+
+interface MessageWork {
+  readonly _tag: "Message"
+  readonly bytes: number
+  readonly message: MessageCodec.Message
+  readonly resume: Resume<Uint8Array>
+}
+interface ReportWork {
+  readonly _tag: "Report"
+  readonly bytes: number
+  readonly digest: boolean
+  readonly resume: Resume<ZoneReport>
+}
+interface ExpireWork {
+  readonly _tag: "Expire"
+  readonly bytes: number
+  readonly session: number
+}
+type Work = MessageWork | ReportWork | ExpireWork
+
+/** A message whose replies are complete but for the requests that wait. */
+interface Parked {
+  readonly resume: Resume<Uint8Array>
+  readonly replies: Array<ByteString | undefined>
+  missing: number
+}
+
+/** A message made the program fail; nothing of its batch was appended. */
+class DecideFailed extends Data.TaggedError("DecideFailed")<{ readonly cause: unknown }> {}
+
+type Death = Fenced | JournalUnavailable | DecideFailed
+
+const ROOT_MODE = Mode.S_IFDIR | 0o755
+const SWEEPS_PER_LEASE = 6
+/** How long a caller waits for a zone that is coming back. */
+const READY_TIME_MAX = Duration.seconds(5)
+const TURN_MILLIS = 10
+const RESTART = Schedule.exponential(Duration.millis(50), 2).pipe(
+  Schedule.jittered,
+  Schedule.union(Schedule.spaced(Duration.seconds(5))),
+  Schedule.resetAfter(Duration.seconds(10))
+)
+/** A damaged zone is looked at again at this pace: a person may have repaired it. */
+const DAMAGED_RETRY = Duration.seconds(30)
+
+export const make = (
+  config: ZoneConfig
+): Effect.Effect<Zone, never, Journal | BlockStore | RunnerLease | Scope.Scope> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    const lease = yield* RunnerLease
+    const context = yield* Effect.context<Journal | BlockStore>()
+    const { zone } = config
+    const mailbox = new Mailbox<Work>()
+    const committed = yield* SubscriptionRef.make(0)
+    const seen = new Map<number, number>()
+    let lastDeath = "it has not started yet"
+    let readiness = yield* Deferred.make<number, ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>()
+
+    const unavailable = (reason: string) => new ZoneError.ZoneUnavailable({ zone, reason })
+
+    /** One life of the zone: from the claim to its death. */
+    const live = Effect.gen(function*() {
+      const claim = yield* journal.claim(zone, config.owner)
+      const recovered = yield* recover(zone, claim.head)
+      const now = yield* Clock.currentTimeMillis
+      seen.clear()
+      for (const session of recovered.state.sessions.keys()) seen.set(session, now)
+      const active = new Activation(
+        claim.epoch,
+        new Decider(recovered.state),
+        recovered.head,
+        recovered.snapshotSequence
+      )
+      if (!recovered.state.founded) {
+        active.decider.begin(yield* moment(active))
+        const inode = InodeNumber.rootOf(zone)
+        active.decider.decideOwn(operations.foundZone, { inode, mode: ROOT_MODE })
+        yield* commit(active)
+      }
+      yield* SubscriptionRef.set(committed, active.head.sequence)
+      yield* Deferred.succeed(readiness, claim.epoch)
+      yield* Effect.logDebug(`zone ${zone} is ready in epoch ${claim.epoch} at event ${active.head.sequence}`)
+      yield* Effect.forkScoped(Effect.repeat(
+        sweep,
+        Schedule.spaced(
+          Duration.times(config.sessionLease, 1 / SWEEPS_PER_LEASE)
+        )
+      ))
+      yield* Effect.addFinalizer(() => Effect.sync(() => active.abandon(unavailable("it moves or restarts"))))
+      return yield* Effect.forever(step(active))
+    }).pipe(Effect.scoped, Effect.provide(context))
+
+    /** One batch. Not interrupted between its decision and its replies. */
+    const step = (active: Activation) =>
+      Effect.zipRight(
+        mailbox.ready,
+        Effect.uninterruptible(Effect.gen(function*() {
+          let commands = 0
+          const works = mailbox.take((work) => {
+            commands += work._tag === "Message" ? work.message.commands.length : 1
+            return commands <= Limits.batchCommandsMax
+          })
+          active.decider.begin(yield* moment(active))
+          const deliveries: Array<() => void> = []
+          const reports: Array<ReportWork> = []
+          for (const work of works) {
+            if (work._tag === "Report") reports.push(work)
+            else if (work._tag === "Expire") yield* expire(active, work.session)
+            else yield* Effect.onError(decide(active, work, deliveries), (cause) => failAll(works, work, cause))
+          }
+          const wrote = yield* Effect.onError(commit(active), (cause) => failAll(works, undefined, cause))
+          if (!wrote && !lease.holds()) {
+            return yield* failAll(works, undefined, Cause.fail(unavailable("its runner's lease has run out")))
+          }
+          for (const deliver of deliveries) deliver()
+          for (const work of reports) work.resume(Effect.succeed(yield* report(active, work.digest)))
+          yield* snapshotIfDue(active)
+        }))
+      )
+
+    const decide = (active: Activation, work: MessageWork, deliveries: Array<() => void>) =>
+      Effect.gen(function*() {
+        const { message } = work
+        if (message.epoch !== active.epoch) {
+          const error = new ZoneError.StaleEpoch({ zone, epoch: active.epoch })
+          deliveries.push(() => work.resume(Effect.fail(error)))
+          return
+        }
+        if (message.session !== 0) seen.set(message.session, yield* Clock.currentTimeMillis)
+        const decisions = yield* Effect.try({
+          try: () => active.decider.decide(message),
+          catch: (cause) => new DecideFailed({ cause })
+        })
+        if (decisions === SESSION_ENDED) {
+          const error = new ZoneError.SessionLost({ zone, session: message.session })
+          deliveries.push(() => work.resume(Effect.fail(error)))
+          return
+        }
+        const replies: Array<ByteString | undefined> = []
+        let parked: Parked | undefined
+        for (const [index, decision] of decisions.entries()) {
+          replies.push(decision === WAITS ? undefined : decision.reply)
+          if (decision !== WAITS) continue
+          parked ??= { resume: work.resume, replies, missing: 0 }
+          parked.missing++
+          active.park(message.session, message.commands[index]?.number ?? 0, parked, index)
+        }
+        if (parked === undefined) {
+          const bytes = MessageCodec.encodeReplies(replies as Array<ByteString>)
+          deliveries.push(() => work.resume(Effect.succeed(bytes)))
+        }
+      })
+
+    const expire = (active: Activation, session: number) =>
+      Effect.sync(() => {
+        const inode = InodeNumber.rootOf(zone)
+        active.decider.decideOwn(operations.endSession, { inode, session, reason: "expired" })
+      })
+
+    /** Appends what the batch changed. Whether there was anything. */
+    const commit = (active: Activation) =>
+      Effect.gen(function*() {
+        const { batch, completed } = active.decider.take()
+        if (batch === undefined) return false
+        const row = active.row(zone, batch)
+        yield* journal.append(row)
+        active.head = Chain.headOf(row)
+        active.journalBytes += row.payload.length
+        for (const completion of completed) active.complete(completion)
+        yield* SubscriptionRef.set(committed, row.last)
+        return true
+      })
+
+    /** The batch's works get no reply but the reason; `culprit` is the message that the program failed on. */
+    const failAll = (
+      works: ReadonlyArray<Work>,
+      culprit: Work | undefined,
+      cause: Cause.Cause<Death | ZoneError.ZoneUnavailable>
+    ) =>
+      Effect.sync(() => {
+        const reason = reasonOf(cause)
+        for (const work of works) {
+          if (work._tag === "Expire") continue
+          const error = work === culprit ? new ZoneError.ZoneDefect({ zone, reason }) : unavailable(reason)
+          work.resume(Effect.fail(error))
+        }
+      })
+
+    const report = (active: Activation, digest: boolean) =>
+      Effect.gen(function*() {
+        const { state } = active.decider
+        const image = digest ? yield* imageOf(active, false) : undefined
+        return {
+          epoch: active.epoch,
+          sequence: active.head.sequence,
+          inodes: state.inodes.size,
+          dataBytes: state.dataBytes,
+          sessions: state.sessions.size,
+          digest: image?.digest
+        }
+      })
+
+    /** The zone stands still while its bytes are gathered, other zones do not. */
+    const imageOf = (active: Activation, keep: boolean) =>
+      Effect.gen(function*() {
+        const image = new Snapshot.ImageBuilder(keep)
+        let turn = yield* Clock.currentTimeMillis
+        for (const run of StateCodec.encode(active.decider.state)) {
+          image.add(run)
+          const now = yield* Clock.currentTimeMillis
+          if (now - turn < TURN_MILLIS) continue
+          yield* Effect.sleep(Duration.zero)
+          turn = now
+        }
+        return image.finish()
+      })
+
+    const snapshotIfDue = (active: Activation) =>
+      Effect.gen(function*() {
+        if (active.saving || active.head.sequence - active.snapshotSequence < config.snapshotEvents) return
+        active.saving = true
+        const { head } = active
+        const image = yield* imageOf(active, true)
+        active.snapshotSequence = head.sequence
+        yield* Snapshot.save(zone, head, image).pipe(
+          Effect.catchAll((error) =>
+            Effect.logWarning(`zone ${zone}: no snapshot at event ${head.sequence}: ${error.message}`)
+          ),
+          Effect.ensuring(Effect.sync(() => {
+            active.saving = false
+          })),
+          Effect.interruptible,
+          Effect.forkScoped
+        )
+      })
+
+    const sweep = Effect.gen(function*() {
+      const limit = (yield* Clock.currentTimeMillis) - Duration.toMillis(config.sessionLease)
+      for (const [session, last] of seen) {
+        if (last > limit) continue
+        seen.delete(session)
+        mailbox.offer({ _tag: "Expire", bytes: 0, session })
+      }
+    })
+
+    const moment = (active: Activation) =>
+      Effect.map(Clock.currentTimeNanos, (nanos) =>
+        Timestamp.later(Timestamp.fromNanos(nanos), active.decider.state.time))
+
+    const reopen = Effect.gen(function*() {
+      const next = yield* Deferred.make<number, ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>()
+      if (yield* Deferred.isDone(readiness)) {
+        readiness = next
+      }
+    })
+
+    const damagedFor = (error: ZoneError.ZoneDamaged) =>
+      Effect.gen(function*() {
+        yield* Effect.logError(error.message)
+        yield* Deferred.fail(readiness, error)
+        const refuse = Effect.forever(Effect.zipRight(
+          mailbox.ready,
+          Effect.sync(() => {
+            for (
+              const work of mailbox.take(() =>
+                true
+              )
+            ) {
+              if (work._tag !== "Expire") work.resume(Effect.fail(error))
+            }
+          })
+        ))
+        yield* Effect.timeoutOption(refuse, DAMAGED_RETRY)
+      })
+
+    yield* live.pipe(
+      Effect.tapErrorCause((cause) => {
+        lastDeath = reasonOf(cause)
+        return Effect.logWarning(`zone ${zone} restarts: ${lastDeath}`)
+      }),
+      Effect.catchTag("ZoneDamaged", damagedFor),
+      Effect.onExit(() => reopen),
+      Effect.sandbox,
+      Effect.retry(RESTART),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const work of mailbox.take(() => true)) {
+          if (work._tag !== "Expire") work.resume(Effect.fail(new ZoneError.NotOwner({ zone })))
+        }
+      })
+    )
+
+    const ask = <A>(work: (resume: Resume<A>) => Work): Effect.Effect<A, ZoneError.SubmitError> =>
+      Effect.async((resume) => {
+        if (mailbox.offer(work(resume))) return
+        resume(Effect.fail(new ZoneError.ZoneBusy({ zone, waiting: mailbox.length })))
+      })
+
+    return {
+      number: zone,
+      ready: Effect.suspend(() => Deferred.await(readiness)).pipe(
+        Effect.timeoutFail({ duration: READY_TIME_MAX, onTimeout: () => unavailable(lastDeath) })
+      ),
+      submit: (bytes) =>
+        Effect.flatMap(
+          decodeMessage(bytes, zone),
+          (message) => ask<Uint8Array>((resume) => ({ _tag: "Message", bytes: bytes.length, message, resume }))
+        ),
+      touch: (session) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          if (seen.has(session)) seen.set(session, now)
+        }),
+      report: (digest) => ask<ZoneReport>((resume) => ({ _tag: "Report", bytes: 0, digest, resume })),
+      committed: committed.changes
+    }
+  })
+
+/** What one life of a zone has in its hands. */
+class Activation {
+  readonly epoch: number
+  readonly decider: Decider
+  head: Chain.ChainHead
+  /** Last event of the last snapshot, finished or under way. */
+  snapshotSequence: number
+  saving = false
+  journalBytes = 0
+  private readonly writer = new Writer(64 * 1024)
+  private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
+
+  constructor(epoch: number, decider: Decider, head: Chain.ChainHead, snapshotSequence: number) {
+    this.epoch = epoch
+    this.decider = decider
+    this.head = head
+    this.snapshotSequence = snapshotSequence
+  }
+
+  row(zone: number, batch: Batch.Batch): Chain.JournalRow {
+    this.writer.reset()
+    BatchCodec.encode(this.writer, batch)
+    const { hash: previous, sequence } = this.head
+    const row = {
+      zone,
+      first: sequence + 1,
+      last: sequence + Batch.eventCount(batch),
+      epoch: this.epoch,
+      time: batch.time,
+      codec: BatchCodec.VERSION,
+      payload: this.writer.take(),
+      previous
+    }
+    return { ...row, hash: Chain.hashOf(row) }
+  }
+
+  /** The request's reply will go to this place of a message. */
+  park(session: number, request: number, parked: Parked, index: number): void {
+    const key = `${session}:${request}`
+    const places = this.parked.get(key)
+    if (places === undefined) this.parked.set(key, [{ parked, index }])
+    else places.push({ parked, index })
+  }
+
+  complete({ reply, request, session }: Batch.Completion): void {
+    const key = `${session}:${request}`
+    const places = this.parked.get(key) ?? []
+    this.parked.delete(key)
+    for (const { index, parked } of places) {
+      parked.replies[index] = reply
+      parked.missing--
+      if (parked.missing > 0) continue
+      parked.resume(Effect.succeed(MessageCodec.encodeReplies(parked.replies as Array<ByteString>)))
+    }
+  }
+
+  /** Nothing that waits will be answered in this life. */
+  abandon(error: ZoneError.ZoneUnavailable): void {
+    for (const places of this.parked.values()) for (const { parked } of places) parked.resume(Effect.fail(error))
+    this.parked.clear()
+  }
+}
+
+const decodeMessage = (bytes: Uint8Array, zone: number): Effect.Effect<MessageCodec.Message, ZoneError.BadMessage> =>
+  Effect.suspend(() => {
+    try {
+      const message = MessageCodec.decode(bytes)
+      if (message.zone === zone) return Effect.succeed(message)
+      return Effect.fail(new ZoneError.BadMessage({ reason: `it is for zone ${message.zone}` }))
+    } catch (cause) {
+      if (cause instanceof Malformed) return Effect.fail(new ZoneError.BadMessage({ reason: cause.message }))
+      throw cause
+    }
+  })
+
+const reasonOf = (cause: Cause.Cause<Death | ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>): string => {
+  const error = Cause.squash(cause) as Death | Error
+  if ("_tag" in error && error._tag === "DecideFailed") return String(error.cause)
+  return error.message
+}

@@ -1,0 +1,268 @@
+/**
+ * The registry of all commands. A new one is a file in `commands/` and an entry here; help and completion follow.
+ */
+import type { Command, CommandOption } from "#cli/Command.ts"
+
+const wholeNumber = (what: string) => (text: string): number => {
+  if (!/^[0-9]+$/.test(text)) throw new Error(`${what} is wanted`)
+  return Number(text)
+}
+
+const recursive = { flags: "-r, --recursive", description: "folders with all that is in them" }
+const quiet = { flags: "-q, --quiet", description: "no progress" }
+const data = { flags: "--data <folder>", description: "where it keeps everything [$CADASTRE_DATA]" }
+const json = { flags: "--json", description: "print JSON" }
+
+const seconds = (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === "" || !(value >= 0)) throw new Error("a number of seconds is wanted")
+  return value
+}
+
+/** Options of every command that talks to a file system. */
+export const connectOptions: ReadonlyArray<CommandOption> = [
+  { flags: "--endpoint <host:port>", description: "runner of the cluster, several with commas [$CADASTRE_ENDPOINT]" },
+  { flags: "--data <folder>", description: "folder of a local file system [$CADASTRE_DATA]" },
+  { flags: "--secret-file <file>", description: "the cluster's secret [$CADASTRE_SECRET_FILE, $CADASTRE_SECRET]" },
+  { flags: "--retry-for <seconds>", description: "how long to try when no runner answers (60)", parse: seconds },
+  { flags: "--json", description: "print JSON, one object a line" }
+]
+
+export const commands: ReadonlyArray<Command> = [
+  {
+    name: "up",
+    summary: "start a whole file system on this machine",
+    options: [
+      data,
+      {
+        flags: "--zones <n>",
+        description: "zones of a new file system, 1 to 1024 (16)",
+        parse: wholeNumber("a number")
+      },
+      { flags: "--host <address>", description: "address to listen on (127.0.0.1)" },
+      { flags: "--port <n>", description: "port to listen on (7070, or a free one)", parse: wholeNumber("a port") },
+      { flags: "-d, --detach", description: "return when it is ready, leave it running" },
+      json
+    ],
+    examples: ["cadastre up", "cadastre up --data /srv/cadastre --detach", "cadastre up --zones 1024"],
+    connects: false,
+    load: () => import("#cli/commands/Up.ts")
+  },
+  {
+    name: "down",
+    summary: "stop the file system of a data folder",
+    options: [data, json],
+    examples: ["cadastre down", "cadastre down --data /srv/cadastre"],
+    connects: false,
+    load: () => import("#cli/commands/Down.ts")
+  },
+  {
+    name: "runner",
+    summary: "run one runner of a cluster, configured by the environment",
+    options: [{ flags: "--check", description: "check the configuration and end" }],
+    examples: ["CADASTRE_POSTGRES_URL=postgres://… CADASTRE_BLOCKS=s3://bucket/prefix cadastre runner"],
+    connects: false,
+    load: () => import("#cli/commands/Runner.ts")
+  },
+  {
+    name: "info",
+    summary: "what the cluster is and how its runners are",
+    examples: ["cadastre info", "cadastre info --json"],
+    connects: true,
+    load: () => import("#cli/commands/Info.ts")
+  },
+  {
+    name: "put",
+    summary: "copy local files and folders into the file system",
+    arguments: [
+      { name: "<sources...>", description: "local files and folders (- for standard input), then the target path" }
+    ],
+    options: [
+      quiet,
+      { flags: "--no-preserve", description: "new owners, modes and times instead of the sources'" },
+      { flags: "--checksum", description: "compare contents of files that look the same, not size and time alone" }
+    ],
+    examples: ["cadastre put report.pdf /docs/", "cadastre put ./photos /", "tar c . | cadastre put - /backup.tar"],
+    connects: true,
+    load: () => import("#cli/commands/Put.ts")
+  },
+  {
+    name: "get",
+    summary: "copy files and folders out of the file system",
+    arguments: [{ name: "<sources...>", description: "paths, then the local target (- for standard output)" }],
+    options: [quiet, { flags: "--no-preserve", description: "new owners, modes and times instead of the sources'" }],
+    examples: ["cadastre get /docs/report.pdf .", "cadastre get /photos ./copy", "cadastre get /backup.tar - | tar x"],
+    connects: true,
+    load: () => import("#cli/commands/Get.ts")
+  },
+  {
+    name: "cat",
+    summary: "print files",
+    arguments: [{ name: "<paths...>", description: "files" }],
+    options: [
+      { flags: "--offset <bytes>", description: "where to begin (0)", parse: wholeNumber("a number of bytes") },
+      { flags: "--length <bytes>", description: "how much (all)", parse: wholeNumber("a number of bytes") }
+    ],
+    examples: ["cadastre cat /docs/notes.txt", "cadastre cat /big.bin --offset 4096 --length 512 | xxd"],
+    connects: true,
+    load: () => import("#cli/commands/Cat.ts")
+  },
+  {
+    name: "ls",
+    summary: "list folders",
+    arguments: [{ name: "[paths...]", description: "folders or files (/)" }],
+    options: [
+      { flags: "-l, --long", description: "with mode, links, owner, size and time" },
+      { flags: "-a, --all", description: "names that begin with a dot, too" },
+      { flags: "-R, --recursive", description: "folders below, too" },
+      { flags: "-d, --directory", description: "folders themselves, not what is in them" }
+    ],
+    examples: ["cadastre ls", "cadastre ls -l /docs", "cadastre ls -R --json / | jq .path"],
+    connects: true,
+    load: () => import("#cli/commands/Ls.ts")
+  },
+  {
+    name: "tree",
+    summary: "draw a folder and what is below it",
+    arguments: [{ name: "[path]", description: "folder (/)" }],
+    options: [{ flags: "-L, --level <n>", description: "how deep", parse: wholeNumber("a depth") }],
+    examples: ["cadastre tree", "cadastre tree /docs -L 2"],
+    connects: true,
+    load: () => import("#cli/commands/Tree.ts")
+  },
+  {
+    name: "stat",
+    summary: "all attributes of files",
+    arguments: [{ name: "<paths...>", description: "files, folders, links" }],
+    options: [{ flags: "-L, --dereference", description: "follow a link at the end" }],
+    examples: ["cadastre stat /docs/report.pdf", "cadastre stat / --json"],
+    connects: true,
+    load: () => import("#cli/commands/Stat.ts")
+  },
+  {
+    name: "mkdir",
+    summary: "make folders",
+    arguments: [{ name: "<paths...>", description: "folders to make" }],
+    options: [
+      { flags: "-p, --parents", description: "those above, too; no complaint about one that is there" },
+      { flags: "-m, --mode <octal>", description: "permissions (0777 less the umask)" }
+    ],
+    examples: ["cadastre mkdir /docs", "cadastre mkdir -p /a/b/c -m 0750"],
+    connects: true,
+    load: () => import("#cli/commands/Mkdir.ts")
+  },
+  {
+    name: "mv",
+    summary: "move or rename",
+    arguments: [{ name: "<sources...>", description: "what to move, then where to" }],
+    options: [
+      { flags: "-n, --no-clobber", description: "leave what stands at the target" },
+      { flags: "--exchange", description: "exchange two entries, atomically" }
+    ],
+    examples: ["cadastre mv /draft.txt /final.txt", "cadastre mv /a /b /folder/", "cadastre mv --exchange /new /live"],
+    connects: true,
+    load: () => import("#cli/commands/Mv.ts")
+  },
+  {
+    name: "cp",
+    summary: "copy within the file system, by reference: no data moves",
+    arguments: [{ name: "<sources...>", description: "what to copy, then where to" }],
+    options: [recursive, {
+      flags: "--no-preserve",
+      description: "new owners, modes and times instead of the sources'"
+    }],
+    examples: ["cadastre cp /model.bin /model.bak", "cadastre cp -r /data /data-copy"],
+    connects: true,
+    load: () => import("#cli/commands/Cp.ts")
+  },
+  {
+    name: "ln",
+    summary: "make links",
+    arguments: [{ name: "<target>", description: "what to link to" }, { name: "<path>", description: "the new name" }],
+    options: [{ flags: "-s, --symbolic", description: "a symbolic link" }],
+    examples: ["cadastre ln /a /b", "cadastre ln -s ../shared /project/shared"],
+    connects: true,
+    load: () => import("#cli/commands/Ln.ts")
+  },
+  {
+    name: "rm",
+    summary: "remove files and folders",
+    arguments: [{ name: "<paths...>", description: "what to remove" }],
+    options: [
+      recursive,
+      { flags: "-f, --force", description: "no complaint about what is not there" },
+      { flags: "-d, --dir", description: "empty folders, too" },
+      quiet
+    ],
+    examples: ["cadastre rm /old.txt", "cadastre rm -r /scratch"],
+    connects: true,
+    load: () => import("#cli/commands/Rm.ts")
+  },
+  {
+    name: "chmod",
+    summary: "change permissions",
+    arguments: [
+      { name: "<mode>", description: "octal, or symbolic as in u+x,go-w" },
+      { name: "<paths...>", description: "files and folders" }
+    ],
+    options: [{ flags: "-R, --recursive", description: "all below, too" }],
+    examples: ["cadastre chmod 0644 /docs/report.pdf", "cadastre chmod -R u+rwX,go-w /docs"],
+    connects: true,
+    load: () => import("#cli/commands/Chmod.ts")
+  },
+  {
+    name: "chown",
+    summary: "change owner and group",
+    arguments: [
+      { name: "<owner>", description: "user, user:group or :group, by name or number" },
+      { name: "<paths...>", description: "files and folders" }
+    ],
+    options: [
+      { flags: "-R, --recursive", description: "all below, too" },
+      { flags: "-h, --no-dereference", description: "links themselves" }
+    ],
+    examples: ["cadastre chown alice:staff /docs", "cadastre chown -R 1000:1000 /data"],
+    connects: true,
+    load: () => import("#cli/commands/Chown.ts")
+  },
+  {
+    name: "touch",
+    summary: "set times, or make empty files",
+    arguments: [{ name: "<paths...>", description: "files" }],
+    options: [
+      { flags: "-c, --no-create", description: "make none" },
+      { flags: "--date <time>", description: "ISO 8601 instead of now" }
+    ],
+    examples: ["cadastre touch /done", "cadastre touch --date 2026-01-01T00:00:00Z /docs/report.pdf"],
+    connects: true,
+    load: () => import("#cli/commands/Touch.ts")
+  },
+  {
+    name: "du",
+    summary: "how much folders hold",
+    arguments: [{ name: "[paths...]", description: "folders or files (/)" }],
+    options: [{ flags: "-s, --summarize", description: "only the sum of each" }],
+    examples: ["cadastre du /docs", "cadastre du -s / --json"],
+    connects: true,
+    load: () => import("#cli/commands/Du.ts")
+  },
+  {
+    name: "df",
+    summary: "how much the zones hold",
+    options: [{ flags: "--zones", description: "each zone on a line" }],
+    examples: ["cadastre df", "cadastre df --zones"],
+    connects: true,
+    load: () => import("#cli/commands/Df.ts")
+  },
+  {
+    name: "completion",
+    summary: "print the shell's completion script",
+    arguments: [{ name: "<shell>", description: "bash, zsh or fish" }],
+    examples: [
+      "eval \"$(cadastre completion bash)\"",
+      "cadastre completion fish > ~/.config/fish/completions/cadastre.fish"
+    ],
+    connects: false,
+    load: () => import("#cli/commands/Completion.ts")
+  }
+]

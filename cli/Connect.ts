@@ -1,0 +1,148 @@
+/**
+ * How a command finds its file system: by `--endpoint`, by the data folder of a local `up`, or by the environment.
+ */
+import { Exit, type Options } from "#cli/Command.ts"
+import { complain, note } from "#cli/Output.ts"
+import * as Client from "#client/Client.ts"
+import { type ClientError, PosixError, type TransportError } from "#client/ClientError.ts"
+import { FileSystem } from "#client/FileSystem.ts"
+import * as FileSystems from "#client/FileSystem.ts"
+import { fromText } from "#domain/ByteString.ts"
+import * as DataFolder from "#runners/DataFolder.ts"
+import { VERSION } from "#runners/Version.ts"
+import type { Address } from "#transport/Connection.ts"
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+
+/** The command line or the environment does not lead to a file system. */
+export class TargetUnknown extends Data.TaggedError("TargetUnknown")<{ readonly message: string }> {}
+
+/** A command was used wrongly in a way that its parser cannot see. */
+export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
+
+const RETRY_SECONDS_DEFAULT = 60
+
+/** Runs an effect that needs a client, and turns how it ends into an exit code. */
+export const withClient = (
+  options: Options,
+  use: Effect.Effect<number, ClientError | UsageError, Client.Client | FileSystem>
+): Promise<number> =>
+  runMain(Effect.gen(function*() {
+    const target = yield* Effect.try({ try: () => findTarget(options), catch: (cause) => cause as TargetUnknown })
+    const retrySeconds = (options["retryFor"] as number | undefined) ?? RETRY_SECONDS_DEFAULT
+    const { gid, uid, username } = Os.userInfo()
+    const client = Client.layer({
+      ...target,
+      who: { uid: uid, gid: gid, groups: process.getgroups?.() ?? [] },
+      descriptor: {
+        client: fromText(`cadastre-cli/${VERSION}`),
+        host: fromText(Os.hostname()),
+        user: fromText(username),
+        uid,
+        pid: process.pid
+      },
+      retryFor: Duration.seconds(retrySeconds)
+    })
+    return yield* Effect.provide(use, Layer.provideMerge(FileSystems.layer, client))
+  }))
+
+type MainError = ClientError | UsageError | TargetUnknown
+
+/**
+ * Runs a command's effect to its end: signals interrupt it, errors are said in one line. What it logs goes to
+ * standard error, from this level on.
+ */
+export const runMain = <E extends { readonly message: string }>(
+  main: Effect.Effect<number, E>,
+  level: LogLevel.LogLevel = LogLevel.Warning
+): Promise<number> => {
+  const controller = new AbortController()
+  const interrupt = (): void => controller.abort()
+  process.once("SIGINT", interrupt)
+  process.once("SIGTERM", interrupt)
+  const server = LogLevel.lessThan(level, LogLevel.Warning)
+  const logger = server
+    ? Logger.make<unknown, void>((entry) => note(Logger.logfmtLogger.log(entry)))
+    : Logger.make<unknown, void>(({ message }) => complain([message].flat().map(String).join(" ")))
+  const logged = main.pipe(
+    Logger.withMinimumLogLevel(level),
+    Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+  )
+  return Effect.runPromiseExit(logged, { signal: controller.signal }).then((exit) => {
+    process.off("SIGINT", interrupt)
+    process.off("SIGTERM", interrupt)
+    if (exit._tag === "Success") return exit.value
+    if (Cause.isInterruptedOnly(exit.cause)) return Exit.interrupted
+    const failure = Cause.failureOption(exit.cause)
+    if (failure._tag === "None") {
+      complain(`a defect, please report it: ${Cause.pretty(exit.cause)}`)
+      return Exit.failed
+    }
+    complain(failure.value.message)
+    return exitOf(failure.value as unknown as MainError)
+  })
+}
+
+const exitOf = (error: MainError | TransportError | PosixError): number => {
+  switch (error._tag) {
+    case "UsageError":
+    case "TargetUnknown":
+      return Exit.usage
+    case "ClusterUnreachable":
+    case "RequestRefused":
+      return Exit.unreachable
+    default:
+      return Exit.failed
+  }
+}
+
+interface Target {
+  readonly endpoints: ReadonlyArray<Address>
+  readonly secret: Redacted.Redacted<string>
+}
+
+const findTarget = (options: Options): Target => {
+  const endpoint = (options["endpoint"] as string | undefined) ??
+    (options["data"] === undefined ? process.env["CADASTRE_ENDPOINT"] : undefined)
+  const folder = DataFolder.at((options["data"] as string | undefined) ?? DataFolder.defaultPath())
+  if (endpoint !== undefined) {
+    return { endpoints: endpoint.split(",").map(parseAddress), secret: findSecret(options, folder) }
+  }
+  const running = DataFolder.readEndpoint(folder)
+  if (running === undefined) {
+    throw new TargetUnknown({
+      message:
+        `no file system in ${folder.path}; start one with: cadastre up --data ${folder.path} (or name one with --endpoint)`
+    })
+  }
+  return { endpoints: [running], secret: findSecret(options, folder) }
+}
+
+const findSecret = (options: Options, folder: DataFolder.DataFolder): Redacted.Redacted<string> => {
+  const file = (options["secretFile"] as string | undefined) ?? process.env["CADASTRE_SECRET_FILE"]
+  const secret = process.env["CADASTRE_SECRET"]
+  if (file === undefined && secret !== undefined) return Redacted.make(secret)
+  try {
+    return Redacted.make(Fs.readFileSync(file ?? folder.secretFile, "utf8").trim())
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new TargetUnknown({
+      message: `the cluster's secret cannot be read (${why}); name it with --secret-file or $CADASTRE_SECRET`
+    })
+  }
+}
+
+export const parseAddress = (text: string): Address => {
+  const [, v6, host, port] = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text.trim()) ?? []
+  const name = v6 ?? host
+  if (name === undefined || Number(port) > 65535) throw new TargetUnknown({ message: `${text} is not host:port` })
+  return { host: name, port: Number(port) }
+}

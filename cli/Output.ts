@@ -1,0 +1,60 @@
+/**
+ * What commands print: results on standard output, for people or as JSON lines; everything else on standard error.
+ */
+import type { Attributes } from "#domain/Attributes.ts"
+import { type ByteString, toText } from "#domain/ByteString.ts"
+import * as Mode from "#domain/Mode.ts"
+import * as Timestamp from "#domain/Timestamp.ts"
+
+export const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+export const sayJson = (value: unknown): void => say(JSON.stringify(value))
+
+/** A line on standard error, with the program's name before it, as Unix tools do. */
+export const complain = (message: string): void => {
+  process.stderr.write(`cadastre: ${message}\n`)
+}
+
+/** A note on standard error, without the program's name. */
+export const note = (message: string): void => {
+  process.stderr.write(`${message}\n`)
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+
+/** A number of bytes for people, such as `1.5 MiB`. */
+export const bytes = (count: number): string => {
+  let value = count
+  let unit = 0
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`
+}
+
+export const plural = (count: number, word: string): string => {
+  const many = word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`
+  return `${count.toLocaleString("en")} ${count === 1 ? word : many}`
+}
+
+/** Bytes of a name as text; what is no UTF-8 is shown by the replacement character. */
+export const text = (value: ByteString): string => toText(value)
+
+/** Attributes with the names and units that `--json` promises. */
+export const attributesJson = (attributes: Attributes): { readonly [name: string]: unknown } => ({
+  inode: attributes.inode,
+  type: Mode.kindOf(attributes.mode),
+  mode: (attributes.mode & Mode.PERMISSIONS).toString(8).padStart(4, "0"),
+  uid: attributes.uid,
+  gid: attributes.gid,
+  links: attributes.nlink,
+  size: attributes.size,
+  dataBytes: attributes.dataBytes,
+  ...(Mode.isDevice(attributes.mode) ? { device: attributes.rdev } : {}),
+  atime: Timestamp.format(attributes.atime),
+  mtime: Timestamp.format(attributes.mtime),
+  ctime: Timestamp.format(attributes.ctime)
+})

@@ -1,0 +1,79 @@
+/**
+ * A client's connections to runners: one each, opened when first needed, dropped when it breaks.
+ */
+import { Api } from "#shards/Api.ts"
+import { dial } from "#shards/RpcConnection.ts"
+import { type Address, type ConnectFailed, format } from "#transport/Connection.ts"
+import { Purpose } from "#transport/Handshake.ts"
+import * as RpcClient from "@effect/rpc/RpcClient"
+import type { RpcClientError } from "@effect/rpc/RpcClientError"
+import type * as RpcGroup from "@effect/rpc/RpcGroup"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+
+export type RunnerClient = RpcClient.RpcClient<RpcGroup.Rpcs<typeof Api>, RpcClientError>
+
+export interface RunnerPool {
+  /** The connection to a runner, opened if there is none. */
+  readonly get: (address: Address) => Effect.Effect<RunnerClient, ConnectFailed>
+  /** Forgets the connection, so that the next `get` opens another. */
+  readonly drop: (address: Address) => Effect.Effect<void>
+}
+
+interface Link {
+  readonly client: RunnerClient
+  readonly scope: Scope.CloseableScope
+}
+
+export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPool, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const outer = yield* Effect.scope
+    const links = new Map<string, Link>()
+    const dialling = new Map<string, Effect.Semaphore>()
+
+    const close = (key: string, link: Link): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (links.get(key) === link) links.delete(key)
+        return Scope.close(link.scope, Exit.void)
+      })
+
+    const open = (address: Address, key: string): Effect.Effect<RunnerClient, ConnectFailed> =>
+      Effect.gen(function*() {
+        const existing = links.get(key)
+        if (existing !== undefined) return existing.client
+        const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+        const { protocol, socket } = yield* dial({ ...address, secret, purpose: Purpose.rpc }).pipe(
+          Scope.extend(scope),
+          Effect.onError(() => Scope.close(scope, Exit.void))
+        )
+        const client = yield* RpcClient.make(Api, { disableTracing: true }).pipe(
+          Effect.provideService(RpcClient.Protocol, protocol),
+          Scope.extend(scope)
+        )
+        const link: Link = { client, scope }
+        links.set(key, link)
+        socket.once("close", () => Effect.runFork(close(key, link)))
+        return client
+      })
+
+    return {
+      get: (address) =>
+        Effect.suspend(() => {
+          const key = format(address)
+          const link = links.get(key)
+          if (link !== undefined) return Effect.succeed(link.client)
+          let turn = dialling.get(key)
+          if (turn === undefined) dialling.set(key, turn = Effect.unsafeMakeSemaphore(1))
+          return turn.withPermits(1)(open(address, key))
+        }),
+      drop: (address) =>
+        Effect.suspend(() => {
+          const key = format(address)
+          const link = links.get(key)
+          return link === undefined ? Effect.void : close(key, link)
+        })
+    }
+  })

@@ -1,0 +1,300 @@
+/**
+ * A client's way to one zone: gathers the commands that wait into few messages, finds the zone's runner, and
+ * sends each message again until it is answered, wherever the zone went meanwhile. A command keeps its number
+ * through all of it, so it takes effect once.
+ */
+import { ClusterUnreachable, RequestRefused, type TransportError } from "#client/ClientError.ts"
+import type { RunnerClient, RunnerPool } from "#client/RunnerPool.ts"
+import type { ClientSession } from "#client/Session.ts"
+import * as MessageCodec from "#domain/codec/MessageCodec.ts"
+import { Malformed } from "#domain/codec/Reader.ts"
+import type { Credentials } from "#domain/Credentials.ts"
+import { isRead } from "#domain/Decide.ts"
+import { Limits } from "#domain/Limits.ts"
+import type { Operation } from "#domain/Operation.ts"
+import * as ZoneError from "#shards/ZoneError.ts"
+import { type Address, format } from "#transport/Connection.ts"
+import { RpcClientError } from "@effect/rpc/RpcClientError"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
+
+/** One command, before it has a number. */
+export interface Call {
+  readonly operation: Operation<unknown, unknown>
+  readonly request: unknown
+  readonly who: Credentials
+}
+
+export interface ZoneLinkOptions {
+  readonly zone: number
+  readonly pool: RunnerPool
+  /** Runners to ask where the zone is. */
+  readonly seeds: () => ReadonlyArray<Address>
+  readonly session: () => ClientSession
+  /** The session is gone; the next `session()` is another one. */
+  readonly onSessionLost: (lost: ClientSession) => void
+  /** How long a message is sent again before its callers are told, in milliseconds. */
+  readonly retryMillisMax: number
+}
+
+export interface ZoneLink {
+  /** Sends commands that stay together, in order, in one message. */
+  readonly send: (calls: ReadonlyArray<Call>) => Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, TransportError>
+  /**
+   * Sends one command that may wait long, as for a lock, past all others. `onNumber` is told by which number to
+   * cancel it.
+   */
+  readonly sendWaiting: (
+    call: Call,
+    onNumber: (number: number) => void
+  ) => Effect.Effect<MessageCodec.Outcome, TransportError>
+  /** Talks to the runner that has the zone now, and again elsewhere while that helps. */
+  readonly ask: <A>(
+    use: (runner: RunnerClient) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>
+  ) => Effect.Effect<A, TransportError>
+  /** The runner that has the zone, where it is known. */
+  readonly place: () => Address | undefined
+  /** What is known of the zone's place is out of date. */
+  readonly forget: () => void
+}
+
+/** Commands that stay together, and who waits for them. */
+interface Group {
+  readonly session: ClientSession
+  readonly commands: ReadonlyArray<MessageCodec.Command>
+  readonly resume: (result: Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, TransportError>) => void
+}
+
+interface Route {
+  readonly address: Address
+  epoch: number
+}
+
+/** Messages to one zone under way at a time: one that the zone works on, one that is on its way. */
+const IN_FLIGHT_MAX = 2
+const ATTEMPT_TIME_MAX = Duration.seconds(30)
+const BACKOFF_MILLIS_MIN = 20
+const BACKOFF_MILLIS_MAX = 1000
+
+export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
+  Effect.map(Effect.runtime(), (runtime) => {
+    const { pool, zone } = options
+    const fork = Runtime.runFork(runtime)
+    const queue: Array<Group> = []
+    let inFlight = 0
+    let scheduled = false
+    let route: Route | undefined
+    let turn = 0
+
+    const forget = (stale: Route): void => {
+      if (route === stale) route = undefined
+    }
+
+    const findRoute: Effect.Effect<Route, AttemptError> = Effect.suspend(() => {
+      if (route !== undefined) return Effect.succeed(route)
+      const seeds = options.seeds()
+      const asked = seeds[turn++ % seeds.length] as Address
+      return connected(pool, asked, (runner) => runner.Locate({ zone })).pipe(
+        Effect.map(({ epoch, host, port }) => (route = { address: { host, port }, epoch }))
+      )
+    })
+
+    const withRunner = <A>(
+      use: (runner: RunnerClient, at: Route) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>,
+      limit: Duration.Duration
+    ): Effect.Effect<A, AttemptError> =>
+      Effect.flatMap(findRoute, (at) =>
+        connected(pool, at.address, (runner) => use(runner, at)).pipe(
+          Effect.timeoutFail({
+            duration: limit,
+            onTimeout: () =>
+              new ClusterUnreachable({
+                endpoint: format(at.address),
+                reason: `no answer in ${Duration.format(limit)}`
+              })
+          }),
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              if (error._tag === "StaleEpoch") at.epoch = error.epoch
+              else if (error._tag === "NotOwner" || error._tag === "ClusterUnreachable") forget(at)
+            })
+          )
+        ))
+
+    /** Tries until it succeeds, cannot succeed, or has taken too long. */
+    const persist = <A>(attempt: Effect.Effect<A, AttemptError>): Effect.Effect<A, TransportError> =>
+      Effect.gen(function*() {
+        const deadline = (yield* Clock.currentTimeMillis) + options.retryMillisMax
+        for (let backoff = BACKOFF_MILLIS_MIN;; backoff = Math.min(backoff * 2, BACKOFF_MILLIS_MAX)) {
+          const result = yield* Effect.either(attempt)
+          if (result._tag === "Right") return result.right
+          const error = result.left
+          if (error._tag === "StaleEpoch") continue
+          if (error._tag === "RequestRefused") return yield* error
+          if (error._tag !== "ClusterUnreachable" && !ZoneError.isRetryable(error)) {
+            return yield* new RequestRefused({ reason: error.message })
+          }
+          if ((yield* Clock.currentTimeMillis) >= deadline) {
+            return yield* error._tag === "ClusterUnreachable"
+              ? error
+              : new ClusterUnreachable({ endpoint: placeName(route, options.seeds()), reason: error.message })
+          }
+          yield* Effect.sleep(Duration.millis(backoff * (0.5 + (yield* Random.next) / 2)))
+        }
+      })
+
+    const exchange = (
+      session: ClientSession,
+      commands: ReadonlyArray<MessageCodec.Command>,
+      limit: Duration.Duration
+    ): Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, TransportError> =>
+      persist(withRunner((runner, { epoch }) =>
+        runner.Submit({
+          message: MessageCodec.encode({
+            zone,
+            epoch,
+            session: session.id,
+            floor: session.floor(zone),
+            known: session.isKnown(zone),
+            descriptor: session.isKnown(zone) ? undefined : session.descriptor,
+            commands
+          })
+        }).pipe(Effect.tapErrorTag("SessionLost", () => Effect.sync(() => options.onSessionLost(session)))), limit))
+        .pipe(
+          Effect.flatMap((replies) => decodeReplies(replies, commands)),
+          Effect.tap(() =>
+            Effect.sync(() => {
+              if (commands.some(({ operation }) => !isRead(operation))) session.know(zone)
+            })
+          ),
+          Effect.ensuring(Effect.sync(() => {
+            for (const { number } of commands) session.finish(zone, number)
+          }))
+        )
+
+    const deliver = (groups: ReadonlyArray<Group>): Effect.Effect<void> => {
+      const commands = groups.flatMap((group) => group.commands)
+      const { session } = groups[0] as Group
+      return exchange(session, commands, ATTEMPT_TIME_MAX).pipe(
+        Effect.matchCause({
+          onSuccess: (outcomes) => {
+            let at = 0
+            for (const { commands: own, resume } of groups) {
+              resume(Effect.succeed(outcomes.slice(at, at + own.length)))
+              at += own.length
+            }
+          },
+          onFailure: (cause) => {
+            for (const { resume } of groups) resume(Effect.failCause(cause))
+          }
+        }),
+        Effect.ensuring(Effect.sync(() => {
+          inFlight--
+          schedule()
+        }))
+      )
+    }
+
+    /** Whole groups of one session, as many as a message takes. */
+    const takeGroups = (): ReadonlyArray<Group> => {
+      const session = queue[0]?.session
+      let count = 0
+      let commands = 0
+      for (const group of queue) {
+        commands += group.commands.length
+        if (group.session !== session || (count > 0 && commands > Limits.messageCommandsMax)) break
+        count++
+      }
+      return queue.splice(0, count)
+    }
+
+    const schedule = (): void => {
+      if (scheduled || queue.length === 0 || inFlight >= IN_FLIGHT_MAX) return
+      scheduled = true
+      // A turn later, so that all who ask in this one share a message.
+      fork(Effect.zipRight(
+        Effect.yieldNow(),
+        Effect.sync(() => {
+          scheduled = false
+          if (queue.length === 0 || inFlight >= IN_FLIGHT_MAX) return
+          inFlight++
+          fork(deliver(takeGroups()))
+          schedule()
+        })
+      ))
+    }
+
+    const numbered = (session: ClientSession, calls: ReadonlyArray<Call>): ReadonlyArray<MessageCodec.Command> =>
+      calls.map((call) => ({ ...call, number: session.begin(zone) }))
+
+    return {
+      send: (calls) =>
+        Effect.async((resume) => {
+          if (calls.length > Limits.messageCommandsMax) {
+            const reason = `${calls.length} commands do not fit into one message (${Limits.messageCommandsMax})`
+            return resume(Effect.fail(new RequestRefused({ reason })))
+          }
+          const session = options.session()
+          queue.push({ session, commands: numbered(session, calls), resume })
+          schedule()
+        }),
+      sendWaiting: (call, onNumber) =>
+        Effect.suspend(() => {
+          const session = options.session()
+          const commands = numbered(session, [call])
+          onNumber((commands[0] as MessageCodec.Command).number)
+          return Effect.map(
+            exchange(session, commands, Duration.infinity),
+            ([outcome]) => outcome as MessageCodec.Outcome
+          )
+        }),
+      ask: (use) => persist(withRunner(use, ATTEMPT_TIME_MAX)),
+      place: () => route?.address,
+      forget: () => {
+        route = undefined
+      }
+    }
+  })
+
+type AttemptError = ZoneError.SubmitError | ClusterUnreachable | RequestRefused
+
+const placeName = (route: Route | undefined, seeds: ReadonlyArray<Address>): string =>
+  format(route?.address ?? (seeds[0] as Address))
+
+/** Uses the connection to a runner; one that breaks is dropped. */
+export const connected = <A, E>(
+  pool: RunnerPool,
+  address: Address,
+  use: (runner: RunnerClient) => Effect.Effect<A, E | RpcClientError>
+): Effect.Effect<A, Exclude<E, RpcClientError> | ClusterUnreachable | RequestRefused> =>
+  Effect.gen(function*() {
+    const endpoint = format(address)
+    const runner = yield* Effect.mapError(
+      pool.get(address),
+      ({ message, reason, retryable }) =>
+        retryable ? new ClusterUnreachable({ endpoint, reason }) : new RequestRefused({ reason: message })
+    )
+    const result = yield* Effect.either(use(runner))
+    if (result._tag === "Right") return result.right
+    const error = result.left
+    if (!isBroken(error)) return yield* Effect.fail(error as Exclude<E, RpcClientError>)
+    yield* pool.drop(address)
+    return yield* new ClusterUnreachable({ endpoint, reason: "the connection broke" })
+  })
+
+const isBroken = (error: unknown): error is RpcClientError => error instanceof RpcClientError
+
+const decodeReplies = (
+  replies: Uint8Array,
+  commands: ReadonlyArray<MessageCodec.Command>
+): Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, RequestRefused> =>
+  Effect.try({
+    try: () => MessageCodec.decodeReplies(replies, commands),
+    catch: (cause) => {
+      if (cause instanceof Malformed) return new RequestRefused({ reason: `the zone's replies: ${cause.message}` })
+      throw cause
+    }
+  })

@@ -1,0 +1,170 @@
+/**
+ * A connection pool to one Postgres, through the `postgres` package, with limits and errors that say what
+ * may be done. It knows no table.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Net from "node:net"
+import postgres from "postgres"
+
+/**
+ * The database did not do it, or nobody can tell whether it did (`uncertain`): a write may have been
+ * committed although its answer was lost.
+ */
+export class DatabaseError extends Schema.TaggedError<DatabaseError>()("DatabaseError", {
+  operation: Schema.String,
+  reason: Schema.String,
+  /** SQLSTATE or a system error code, where there is one. */
+  code: Schema.optional(Schema.String),
+  uncertain: Schema.Boolean
+}) {
+  override get message(): string {
+    return `Postgres: ${this.operation}: ${this.reason}`
+  }
+}
+
+export interface DatabaseOptions {
+  /** A folder that holds Postgres's socket (starts with `/`), or a host. */
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Redacted.Redacted<string>
+  readonly database: string
+  readonly tls: boolean
+  readonly connectionsMax: number
+  /** How long one statement may take, in milliseconds, connecting included. */
+  readonly statementMillisMax: number
+}
+
+export type Value =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Uint8Array
+  | null
+  | ReadonlyArray<string>
+  | ReadonlyArray<number>
+export type Row = ReadonlyArray<unknown>
+
+export interface DatabaseService {
+  /** Runs one statement and gives its rows as arrays of columns. `operation` names it in errors. */
+  readonly query: (
+    operation: string,
+    text: string,
+    values?: ReadonlyArray<Value>
+  ) => Effect.Effect<ReadonlyArray<Row>, DatabaseError>
+  /** Runs statements without parameters; several in one text are one transaction. */
+  readonly script: (operation: string, text: string) => Effect.Effect<void, DatabaseError>
+}
+
+export class Database extends Context.Tag("cadastre/Database")<Database, DatabaseService>() {}
+
+/** A pool that is closed with its scope. Connects when first used. */
+export const layer = (options: DatabaseOptions): Layer.Layer<Database> => Layer.scoped(Database, make(options))
+
+const CLOSE_SECONDS_MAX = 5
+const RECONNECT_SECONDS = 0.2
+
+export const make = (options: DatabaseOptions) =>
+  Effect.gen(function*() {
+    const sql = yield* Effect.acquireRelease(
+      Effect.sync(() => connect(options)),
+      (sql) => Effect.promise(() => sql.end({ timeout: CLOSE_SECONDS_MAX }))
+    )
+    const limit = Duration.millis(options.statementMillisMax)
+
+    const run = <A>(operation: string, start: () => Cancellable<A>) =>
+      Effect.async<A, DatabaseError>((resume) => {
+        const pending = start()
+        pending.then(
+          (value) => resume(Effect.succeed(value)),
+          (cause: unknown) => resume(Effect.fail(fromCause(operation, cause)))
+        )
+        return Effect.sync(() => pending.cancel())
+      }).pipe(Effect.timeoutFail({
+        duration: limit,
+        onTimeout: () =>
+          new DatabaseError({
+            operation,
+            reason: `no answer in ${options.statementMillisMax} ms`,
+            code: "timeout",
+            uncertain: true
+          })
+      }))
+
+    return Database.of({
+      query: (operation, text, values = []) =>
+        run<ReadonlyArray<Row>>(
+          operation,
+          () => sql.unsafe(text, values as Array<postgres.ParameterOrJSON<never>>, { prepare: true }).values()
+        ),
+      script: (operation, text) => Effect.asVoid(run<unknown>(operation, () => sql.unsafe(text)))
+    })
+  })
+
+/** A statement of the driver under way. */
+interface Cancellable<A> extends PromiseLike<A> {
+  cancel(): void
+}
+
+const connect = (options: DatabaseOptions) =>
+  postgres(
+    {
+      host: options.host,
+      port: options.port,
+      user: options.user,
+      password: Redacted.value(options.password),
+      database: options.database,
+      ssl: options.tls ? "require" : false,
+      max: options.connectionsMax,
+      connect_timeout: Math.ceil(options.statementMillisMax / 1000),
+      backoff: () => RECONNECT_SECONDS,
+      onnotice: () => undefined,
+      // The driver leaves Nagle's algorithm on, which holds small statements back for 40 ms.
+      socket: () => openSocket(options),
+      connection: { application_name: "cadastre", statement_timeout: options.statementMillisMax }
+    } as postgres.Options<Record<string, never>> & { socket: () => Promise<Net.Socket> }
+  )
+
+const openSocket = ({ host, port, statementMillisMax }: DatabaseOptions): Promise<Net.Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = host.startsWith("/")
+      ? Net.connect(`${host}/.s.PGSQL.${port}`)
+      : Net.connect({ host, port, noDelay: true })
+    const giveUp = (cause: Error): void => {
+      socket.destroy()
+      reject(cause)
+    }
+    socket.once("error", giveUp)
+    socket.setTimeout(
+      statementMillisMax,
+      () => giveUp(Object.assign(new Error("connecting took too long"), { code: "ETIMEDOUT" }))
+    )
+    socket.once("connect", () => {
+      socket.setTimeout(0)
+      socket.removeAllListeners("timeout")
+      socket.off("error", giveUp)
+      resolve(socket)
+    })
+  })
+
+/** Codes of failures after which nothing can have been committed. */
+const certain: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT"])
+
+const fromCause = (operation: string, cause: unknown): DatabaseError => {
+  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown }
+  const text = typeof code === "string" ? code : undefined
+  const reason = typeof message === "string" && message !== "" ? message : String(cause)
+  const refusedByServer = cause instanceof postgres.PostgresError
+  return new DatabaseError({
+    operation,
+    reason: text === undefined || reason.includes(text) ? reason : `${reason} (${text})`,
+    code: text,
+    uncertain: !refusedByServer && (text === undefined || !certain.has(text))
+  })
+}

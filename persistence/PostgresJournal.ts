@@ -1,0 +1,147 @@
+/**
+ * The journal in Postgres. One row a batch; claim and append are fenced by the zone's epoch inside the very
+ * statement that writes, so a stale owner cannot append, whenever its statement arrives.
+ */
+import * as Chain from "#persistence/Chain.ts"
+import { Database, type DatabaseError, type Row } from "#persistence/Database.ts"
+import { Fenced, Journal, JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+/** Takes the zone's row lock against every append, which holds it shared until its commit. */
+const CLAIM = `
+  insert into cadastre.zone as z (zone, epoch, owner, claimed) values ($1, 1, $2, now())
+  on conflict (zone) do update set epoch = z.epoch + 1, owner = excluded.owner, claimed = excluded.claimed
+  returning epoch`
+
+const APPEND = `
+  with owner as (select from cadastre.zone where zone = $1 and epoch = $4 for share)
+  insert into cadastre.journal (zone, first, last, epoch, seconds, nanos, codec, payload, previous, hash)
+  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 from owner
+  returning 1`
+
+const COLUMNS = "first, last, epoch, seconds, nanos, codec, payload, previous, hash"
+
+/** Starts at the row that holds the next event; the running sum of bytes cuts the page, but never to nothing. */
+const READ = `
+  with candidate as (
+    select ${COLUMNS} from cadastre.journal
+    where zone = $1 and last > $2 and first >= (
+      select coalesce(max(first), 0) from cadastre.journal where zone = $1 and first <= $2::bigint + 1
+    )
+    order by first limit $3
+  ), measured as (
+    select *, sum(length(payload)) over (order by first) as total from candidate
+  )
+  select ${COLUMNS} from measured where total <= $4 or total = length(payload) order by first`
+
+const UNIQUE_VIOLATION = "23505"
+
+export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
+  Journal,
+  Effect.gen(function*() {
+    const database = yield* Database
+
+    const head = (zone: number) =>
+      database.query(
+        "read the head",
+        "select last, hash from cadastre.journal where zone = $1 order by first desc limit 1",
+        [zone]
+      ).pipe(
+        Effect.map(([row]): Chain.ChainHead =>
+          row === undefined ? Chain.START : { sequence: Number(row[0]), hash: row[1] as Uint8Array }
+        ),
+        Effect.mapError(unavailable)
+      )
+
+    return Journal.of({
+      claim: (zone, owner) =>
+        Effect.gen(function*() {
+          const [row] = yield* Effect.mapError(database.query("claim", CLAIM, [zone, owner]), unavailable)
+          return { epoch: Number(row?.[0]), head: yield* head(zone) }
+        }),
+
+      append: (row) =>
+        database.query("append", APPEND, [
+          row.zone,
+          row.first,
+          row.last,
+          row.epoch,
+          row.time.seconds,
+          row.time.nanos,
+          row.codec,
+          row.payload,
+          row.previous,
+          row.hash
+        ]).pipe(
+          Effect.mapError((error) =>
+            error.code === UNIQUE_VIOLATION ? new Fenced({ zone: row.zone, epoch: row.epoch }) : unavailable(error)
+          ),
+          Effect.flatMap((rows) =>
+            rows.length === 1 ? Effect.void : Effect.fail(new Fenced({ zone: row.zone, epoch: row.epoch }))
+          )
+        ),
+
+      read: (zone, sequence, rowsMax, bytesMax) =>
+        database.query("read", READ, [zone, sequence, rowsMax, bytesMax]).pipe(
+          Effect.map((rows) => rows.map((row) => journalRow(zone, row))),
+          Effect.mapError(unavailable)
+        ),
+
+      head,
+
+      sequenceAt: (zone, seconds, nanos) =>
+        database.query(
+          "find a time",
+          `select coalesce(max(last), 0) from cadastre.journal
+           where zone = $1 and (seconds, nanos) <= ($2::bigint, $3::int)`,
+          [zone, seconds, nanos]
+        ).pipe(Effect.map(([row]) => Number(row?.[0] ?? 0)), Effect.mapError(unavailable)),
+
+      snapshots: (zone) =>
+        database.query(
+          "list snapshots",
+          "select sequence, hash, parts, bytes, digest from cadastre.snapshot where zone = $1 order by sequence desc",
+          [zone]
+        ).pipe(Effect.map((rows) => rows.map((row) => snapshotRecord(zone, row))), Effect.mapError(unavailable)),
+
+      addSnapshot: ({ bytes, digest, head, parts, zone }) =>
+        database.query(
+          "record a snapshot",
+          `insert into cadastre.snapshot (zone, sequence, hash, parts, bytes, digest) values ($1, $2, $3, $4, $5, $6)
+           on conflict (zone, sequence) do update set
+             hash = excluded.hash, parts = excluded.parts, bytes = excluded.bytes, digest = excluded.digest`,
+          [zone, head.sequence, head.hash, parts, bytes, digest]
+        ).pipe(Effect.asVoid, Effect.mapError(unavailable)),
+
+      removeSnapshot: (zone, sequence) =>
+        database.query("forget a snapshot", "delete from cadastre.snapshot where zone = $1 and sequence = $2", [
+          zone,
+          sequence
+        ]).pipe(Effect.asVoid, Effect.mapError(unavailable))
+    })
+  })
+)
+
+const unavailable = ({ operation, reason, uncertain }: DatabaseError): JournalUnavailable =>
+  new JournalUnavailable({ operation, reason, uncertain })
+
+const journalRow = (zone: number, row: Row): Chain.JournalRow => ({
+  zone,
+  first: Number(row[0]),
+  last: Number(row[1]),
+  epoch: Number(row[2]),
+  time: { seconds: Number(row[3]), nanos: Number(row[4]) },
+  codec: Number(row[5]),
+  payload: row[6] as Uint8Array,
+  previous: row[7] as Uint8Array,
+  hash: row[8] as Uint8Array
+})
+
+const snapshotRecord = (zone: number, row: Row): SnapshotRecord => ({
+  zone,
+  head: { sequence: Number(row[0]), hash: row[1] as Uint8Array },
+  parts: Number(row[2]),
+  bytes: Number(row[3]),
+  digest: row[4] as Uint8Array
+})

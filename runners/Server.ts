@@ -1,0 +1,121 @@
+/**
+ * A runner, put together: database, journal, block store, cluster, zones, and one listener for clients, other
+ * runners and blocks. The single machine and the pods of a cluster run this same server.
+ */
+import * as LocalZones from "#actors/LocalZones.ts"
+import * as ZoneHost from "#actors/ZoneHost.ts"
+import { BlockStore, type StoreUnavailable, type WriteError } from "#persistence/blocks/BlockStore.ts"
+import * as DiskBlockStore from "#persistence/blocks/DiskBlockStore.ts"
+import * as S3BlockStore from "#persistence/blocks/S3BlockStore.ts"
+import * as ClusterRecord from "#persistence/ClusterRecord.ts"
+import * as Database from "#persistence/Database.ts"
+import { migrate } from "#persistence/Migrations.ts"
+import * as PostgresJournal from "#persistence/PostgresJournal.ts"
+import * as RunnerLeases from "#persistence/RunnerLeases.ts"
+import * as ApiHandlers from "#runners/ApiHandlers.ts"
+import * as BlockNode from "#runners/BlockNode.ts"
+import { Api } from "#shards/Api.ts"
+import * as Cluster from "#shards/Cluster.ts"
+import { makeServer, serialization } from "#shards/RpcConnection.ts"
+import { type Accept, type Address, format, listen, type ListenFailed } from "#transport/Connection.ts"
+import { Purpose } from "#transport/Handshake.ts"
+import * as TcpBlocks from "#transport/TcpBlocks.ts"
+import * as SocketServer from "@effect/platform/SocketServer"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as RpcServer from "@effect/rpc/RpcServer"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+
+export type BlockStoreOptions =
+  | { readonly kind: "disk"; readonly folder: string }
+  | ({ readonly kind: "s3" } & S3BlockStore.S3Options)
+
+export interface ServerOptions {
+  /** Address to listen on. */
+  readonly listen: Address
+  /** Host under which others reach this runner; the port is the listener's. */
+  readonly host: string
+  readonly secret: Redacted.Redacted<string>
+  readonly database: Database.DatabaseOptions
+  readonly blocks: BlockStoreOptions
+  /** Zones of the cluster; what it has already, if undefined. */
+  readonly zones: number | undefined
+  /** How long this runner keeps its zones without a sign of life. */
+  readonly lease: Duration.Duration
+  readonly zone: ZoneHost.HostConfig
+}
+
+export interface Server {
+  /** Where clients and other runners reach it. */
+  readonly address: Address
+  readonly cluster: ClusterRecord.ClusterRecord
+  readonly blockStore: string
+}
+
+export type ServerError =
+  | Database.DatabaseError
+  | ClusterRecord.ZonesRefused
+  | ListenFailed
+  | StoreUnavailable
+  | WriteError
+
+/** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
+export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const storage = yield* Layer.build(Layer.mergeAll(
+      Layer.provideMerge(PostgresJournal.layer, Database.layer(options.database)),
+      blockStore(options.blocks)
+    ))
+    yield* Effect.provide(migrate, storage)
+
+    // The listener first, because the runner's name in the cluster holds its port; nothing is accepted before
+    // everything behind it stands.
+    const accept = new Map<Purpose, Accept>()
+    const bound = yield* listen({
+      ...options.listen,
+      secret: options.secret,
+      accept,
+      onRefused: (remote, reason) => Effect.runFork(Effect.logWarning(`refused a connection from ${remote}: ${reason}`))
+    })
+    const address = { host: options.host, port: bound.port }
+    const cluster = yield* Effect.provide(ClusterRecord.open(options.zones, format(address)), storage)
+
+    const clusterFeed = makeServer(address)
+    const apiFeed = makeServer(address)
+    const leases = RunnerLeases.layer({ lease: options.lease })
+    const sharding = Cluster.layer({
+      address,
+      secret: options.secret,
+      zones: cluster.zones,
+      lease: options.lease,
+      fed: clusterFeed
+    })
+    const api = RpcServer.layer(Api, { disableTracing: true, concurrency: "unbounded" }).pipe(
+      Layer.provide(ApiHandlers.layer(cluster, address)),
+      // Fresh, or the cluster's own protocol, which is the same layer, would be taken for it.
+      Layer.provide(Layer.fresh(RpcServer.layerProtocolSocketServer)),
+      Layer.provide([
+        Layer.succeed(SocketServer.SocketServer, apiFeed.server),
+        Layer.succeed(RpcSerialization.RpcSerialization, serialization)
+      ])
+    )
+    accept.set(Purpose.cluster, clusterFeed.accept)
+    const context = yield* Layer.build(
+      Layer.mergeAll(ZoneHost.layer(options.zone), api).pipe(
+        Layer.provideMerge(sharding),
+        Layer.provideMerge(Layer.mergeAll(leases, LocalZones.layer)),
+        Layer.provideMerge(Layer.succeedContext(storage))
+      )
+    )
+    const blocks = yield* TcpBlocks.serve(yield* Effect.provide(BlockNode.make, context))
+    accept.set(Purpose.rpc, apiFeed.accept)
+    accept.set(Purpose.blocks, blocks)
+    const { description } = yield* Effect.provide(BlockStore, context)
+    return { address, cluster, blockStore: description }
+  })
+
+const blockStore = (options: BlockStoreOptions) =>
+  options.kind === "disk" ? DiskBlockStore.layer({ folder: options.folder }) : S3BlockStore.layer(options)

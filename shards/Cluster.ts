@@ -1,0 +1,89 @@
+/**
+ * The cluster of runners: which one has which zone, and what they say to each other, over authenticated
+ * connections. Its memory is a `RunnerStorage`, given from outside.
+ */
+import { type FedServer, redial, serialization } from "#shards/RpcConnection.ts"
+import { type Address, connect } from "#transport/Connection.ts"
+import { Purpose } from "#transport/Handshake.ts"
+import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as RunnerAddress from "@effect/cluster/RunnerAddress"
+import { RunnerHealth } from "@effect/cluster/RunnerHealth"
+import * as Runners from "@effect/cluster/Runners"
+import type { RunnerStorage } from "@effect/cluster/RunnerStorage"
+import type { Sharding } from "@effect/cluster/Sharding"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as SocketRunner from "@effect/cluster/SocketRunner"
+import * as SocketServer from "@effect/platform/SocketServer"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+
+export interface ClusterOptions {
+  /** Where this runner is reached. */
+  readonly address: Address
+  readonly secret: Redacted.Redacted<string>
+  /** One shard a zone. */
+  readonly zones: number
+  /** How long a runner that says nothing keeps its zones. */
+  readonly lease: Duration.Duration
+  /** What the runner's listener accepts for the cluster. */
+  readonly fed: FedServer
+}
+
+const REFRESHES_PER_LEASE = 3
+const ASSIGNMENT_INTERVAL = Duration.millis(500)
+const HEALTH_INTERVAL = Duration.seconds(1)
+const RETRY_INTERVAL = Duration.millis(50)
+/** Zones flush what they are at and leave within this time when a runner stops. */
+const TERMINATION_TIME_MAX = Duration.seconds(10)
+
+export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, RunnerStorage> => {
+  const { address, fed, lease, secret, zones } = options
+  const config = ShardingConfig.layer({
+    runnerAddress: Option.some(RunnerAddress.make(address.host, address.port)),
+    shardsPerGroup: zones,
+    shardLockExpiration: lease,
+    shardLockRefreshInterval: Duration.times(lease, 1 / REFRESHES_PER_LEASE),
+    refreshAssignmentsInterval: ASSIGNMENT_INTERVAL,
+    runnerHealthCheckInterval: HEALTH_INTERVAL,
+    sendRetryInterval: RETRY_INTERVAL,
+    entityMaxIdleTime: Duration.infinity,
+    entityTerminationTimeout: TERMINATION_TIME_MAX,
+    simulateRemoteSerialization: false
+  })
+  const client = Layer.succeed(
+    Runners.RpcClientProtocol,
+    ({ host, port }) => redial({ host, port, secret, purpose: Purpose.cluster })
+  )
+  const health = Layer.succeed(RunnerHealth, {
+    isAlive: (runner) => isAlive({ host: runner.host, port: runner.port }, secret)
+  })
+  return SocketRunner.layer.pipe(
+    Layer.provide([
+      client,
+      health,
+      config,
+      MessageStorage.layerNoop,
+      Layer.succeed(SocketServer.SocketServer, fed.server),
+      Layer.succeed(RpcSerialization.RpcSerialization, serialization)
+    ])
+  )
+}
+
+const PROBE_MILLIS_MAX = 1000
+const PROBES = 3
+
+/** Whether a runner answers the handshake. A frozen process accepts connections but does not. */
+const isAlive = (address: Address, secret: Redacted.Redacted<string>): Effect.Effect<boolean> =>
+  Effect.scoped(connect({ ...address, secret, purpose: Purpose.cluster, timeoutMillis: PROBE_MILLIS_MAX })).pipe(
+    Effect.retry({
+      times: PROBES - 1,
+      schedule: Schedule.spaced(Duration.millis(100)),
+      while: (error) => error.retryable && !error.refused
+    }),
+    Effect.isSuccess
+  )
