@@ -18,7 +18,9 @@ export interface CommandArgument {
 }
 
 /** Options of a call by their camel-case names. */
-export type Options = { readonly [name: string]: unknown }
+export interface Options {
+  readonly [name: string]: unknown
+}
 
 /** Runs a command. The number it gives is the exit code. */
 export type Run = (args: ReadonlyArray<string>, options: Options) => Promise<number>

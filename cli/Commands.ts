@@ -255,6 +255,56 @@ export const commands: ReadonlyArray<Command> = [
     load: () => import("#cli/commands/Df.ts")
   },
   {
+    name: "audit log",
+    summary: "who did what to which path, when",
+    options: [
+      { flags: "--path <path>", description: "only this path and all below it" },
+      { flags: "--inode <n>", description: "only this inode", parse: wholeNumber("an inode number") },
+      { flags: "--user <user>", description: "only this user, by name or number" },
+      { flags: "--session <n>", description: "only this session", parse: wholeNumber("a session number") },
+      { flags: "--since <time>", description: "ISO 8601, @seconds, or an age as 15m" },
+      { flags: "--until <time>", description: "likewise" },
+      { flags: "--operation <names>", description: "only these, with commas, such as unlink,rename" },
+      { flags: "--zone <n>", description: "only this zone", parse: wholeNumber("a zone number") },
+      { flags: "-f, --follow", description: "go on with what comes" }
+    ],
+    examples: [
+      "cadastre audit log --path /docs --since 1h",
+      "cadastre audit log --user alice --operation unlink,rename --json",
+      "cadastre audit log --follow"
+    ],
+    connects: true,
+    load: () => import("#cli/commands/AuditLog.ts")
+  },
+  {
+    name: "audit verify",
+    summary: "recompute the chain, replay every zone, compare with the live state",
+    options: [{ flags: "--zone <n>", description: "only this zone", parse: wholeNumber("a zone number") }, quiet],
+    examples: ["cadastre audit verify", "cadastre audit verify --zone 0 --json"],
+    connects: true,
+    load: () => import("#cli/commands/AuditVerify.ts")
+  },
+  {
+    name: "audit replay",
+    summary: "the tree as it was: ls, tree, stat, or diff between two times",
+    arguments: [
+      { name: "[what]", description: "ls, tree, stat or diff (ls)" },
+      { name: "[path]", description: "folder or file (/)" }
+    ],
+    options: [
+      { flags: "--at <time>", description: "a time, an age as 15m, or the number of an event in the path's zone" },
+      { flags: "--to <time>", description: "of a diff: its later end (now)" },
+      quiet
+    ],
+    examples: [
+      "cadastre audit replay --at 2026-01-31T12:00:00Z ls /docs",
+      "cadastre audit replay --at 1h diff /",
+      "cadastre audit replay --at 12345 stat /docs/report.pdf"
+    ],
+    connects: true,
+    load: () => import("#cli/commands/AuditReplay.ts")
+  },
+  {
     name: "completion",
     summary: "print the shell's completion script",
     arguments: [{ name: "<shell>", description: "bash, zsh or fish" }],

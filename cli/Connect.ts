@@ -1,11 +1,12 @@
 /**
  * How a command finds its file system: by `--endpoint`, by the data folder of a local `up`, or by the environment.
  */
+import type { HistoryBroken } from "#audit/JournalStream.ts"
 import { Exit, type Options } from "#cli/Command.ts"
 import { complain, note } from "#cli/Output.ts"
 import * as Client from "#client/Client.ts"
-import { type ClientError, PosixError, type TransportError } from "#client/ClientError.ts"
-import { FileSystem } from "#client/FileSystem.ts"
+import type { ClientError } from "#client/ClientError.ts"
+import type { FileSystem } from "#client/FileSystem.ts"
 import * as FileSystems from "#client/FileSystem.ts"
 import { fromText } from "#domain/ByteString.ts"
 import * as DataFolder from "#runners/DataFolder.ts"
@@ -34,6 +35,17 @@ const RETRY_SECONDS_DEFAULT = 60
 export const withClient = (
   options: Options,
   use: Effect.Effect<number, ClientError | UsageError, Client.Client | FileSystem>
+): Promise<number> => connected(options, use)
+
+/** The same for what reads the history, which may be found broken. */
+export const withAudit = (
+  options: Options,
+  use: Effect.Effect<number, HistoryBroken | ClientError | UsageError, Client.Client | FileSystem>
+): Promise<number> => connected(options, use)
+
+const connected = <E extends MainError>(
+  options: Options,
+  use: Effect.Effect<number, E, Client.Client | FileSystem>
 ): Promise<number> =>
   runMain(Effect.gen(function*() {
     const target = yield* Effect.try({ try: () => findTarget(options), catch: (cause) => cause as TargetUnknown })
@@ -54,7 +66,7 @@ export const withClient = (
     return yield* Effect.provide(use, Layer.provideMerge(FileSystems.layer, client))
   }))
 
-type MainError = ClientError | UsageError | TargetUnknown
+type MainError = ClientError | UsageError | TargetUnknown | HistoryBroken
 
 /**
  * Runs a command's effect to its end: signals interrupt it, errors are said in one line. What it logs goes to
@@ -91,7 +103,7 @@ export const runMain = <E extends { readonly message: string }>(
   })
 }
 
-const exitOf = (error: MainError | TransportError | PosixError): number => {
+const exitOf = (error: MainError): number => {
   switch (error._tag) {
     case "UsageError":
     case "TargetUnknown":
@@ -99,6 +111,8 @@ const exitOf = (error: MainError | TransportError | PosixError): number => {
     case "ClusterUnreachable":
     case "RequestRefused":
       return Exit.unreachable
+    case "HistoryBroken":
+      return Exit.damaged
     default:
       return Exit.failed
   }

@@ -53,7 +53,8 @@ export interface ZoneLink {
   ) => Effect.Effect<MessageCodec.Outcome, TransportError>
   /** Talks to the runner that has the zone now, and again elsewhere while that helps. */
   readonly ask: <A>(
-    use: (runner: RunnerClient) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>
+    use: (runner: RunnerClient) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>,
+    limit?: Duration.Duration
   ) => Effect.Effect<A, TransportError>
   /** The runner that has the zone, where it is known. */
   readonly place: () => Address | undefined
@@ -251,7 +252,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
             ([outcome]) => outcome as MessageCodec.Outcome
           )
         }),
-      ask: (use) => persist(withRunner(use, ATTEMPT_TIME_MAX)),
+      ask: (use, limit = ATTEMPT_TIME_MAX) => persist(withRunner(use, limit)),
       place: () => route?.address,
       forget: () => {
         route = undefined

@@ -5,6 +5,7 @@
  */
 import type { ByteString } from "#domain/ByteString.ts"
 import * as Credentials from "#domain/Credentials.ts"
+import { Errno } from "#domain/Errno.ts"
 import { Limits } from "#domain/Limits.ts"
 
 export const ACCESS = "system.posix_acl_access"
@@ -22,6 +23,8 @@ export const GROUP = 0x08
 export const MASK = 0x10
 export const OTHER = 0x20
 
+const tags: ReadonlySet<number> = new Set([USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER])
+
 export interface AclEntry {
   readonly tag: number
   /** Read 4, write 2, execute 1. */
@@ -34,17 +37,29 @@ export type Acl = ReadonlyArray<AclEntry>
 
 /** The list, or undefined when the bytes are no valid access control list. */
 export const parse = (value: ByteString): Acl | undefined => {
+  const acl = decode(value)
+  return typeof acl !== "number" && isValid(acl) ? acl : undefined
+}
+
+/**
+ * The entries that the bytes spell, which need not make a valid list; none stand for no list at all.
+ * Refuses as posix_acl_from_xattr of Linux does.
+ */
+export const decode = (value: ByteString): Acl | Errno => {
+  if (value.length === 0) return []
   const rest = value.length - HEADER_BYTES
-  if (rest < 0 || rest % ENTRY_BYTES !== 0 || u32(value, 0) !== VERSION) return undefined
-  const count = rest / ENTRY_BYTES
-  if (count > Limits.aclEntriesMax) return undefined
+  if (rest < 0) return Errno.EINVAL
+  if (u32(value, 0) !== VERSION) return Errno.EOPNOTSUPP
+  if (rest % ENTRY_BYTES !== 0 || rest / ENTRY_BYTES > Limits.aclEntriesMax) return Errno.EINVAL
   const acl: Array<AclEntry> = []
   for (let at = HEADER_BYTES; at < value.length; at += ENTRY_BYTES) {
     const tag = u16(value, at)
-    const id = tag === USER || tag === GROUP ? u32(value, at + 4) : NO_ID
+    const named = tag === USER || tag === GROUP
+    const id = named ? u32(value, at + 4) : NO_ID
+    if (!tags.has(tag) || (named && id === NO_ID)) return Errno.EINVAL
     acl.push({ tag, permissions: u16(value, at + 2), id })
   }
-  return isValid(acl) ? acl : undefined
+  return acl
 }
 
 export const format = (acl: Acl): ByteString => {
@@ -57,10 +72,10 @@ export const format = (acl: Acl): ByteString => {
 }
 
 /** Linux wants the entries in the order user::, user:, group::, group:, mask::, other::. */
-const isValid = (acl: Acl): boolean => {
+export const isValid = (acl: Acl): boolean => {
   let state = USER_OBJ
   let needsMask = false
-  for (const { id, permissions, tag } of acl) {
+  for (const { permissions, tag } of acl) {
     if ((permissions & ~7) !== 0) return false
     switch (tag) {
       case USER_OBJ:
@@ -68,7 +83,7 @@ const isValid = (acl: Acl): boolean => {
         state = USER
         break
       case USER:
-        if (state !== USER || id === NO_ID) return false
+        if (state !== USER) return false
         needsMask = true
         break
       case GROUP_OBJ:
@@ -76,7 +91,7 @@ const isValid = (acl: Acl): boolean => {
         state = GROUP
         break
       case GROUP:
-        if (state !== GROUP || id === NO_ID) return false
+        if (state !== GROUP) return false
         needsMask = true
         break
       case MASK:

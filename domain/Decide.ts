@@ -28,6 +28,8 @@ const DEFERRED: Decision = WAITS
 
 export class Decider {
   readonly state: ZoneState
+  /** The batch's moment. It becomes the state's with the batch's first event. */
+  private now: Timestamp
   private records: Array<CommandRecord> = []
   private completed: Array<Batch.Completion> = []
   /** Floors that clients told, which reach the state with the next batch that has events. */
@@ -40,6 +42,7 @@ export class Decider {
 
   constructor(state: ZoneState) {
     this.state = state
+    this.now = state.time
   }
 
   /** Commands that the coming batch holds. */
@@ -49,7 +52,7 @@ export class Decider {
 
   /** A new batch begins, at a moment that is never before the last one's. */
   begin(time: Timestamp): void {
-    this.state.time = time
+    this.now = time
   }
 
   /** Decides all commands of a message, in order. */
@@ -132,7 +135,7 @@ export class Decider {
     request: Request
   ): Decision {
     const { state } = this
-    const context: Context = { time: state.time, who, session, request: number }
+    const context: Context = { time: this.now, who, session, request: number }
     const plan: Plan<Reply> = operation.plan(state, context, request)
     if (plan._tag === "Refusal" || plan._tag === "Answer") {
       const reply = plan._tag === "Refusal"
@@ -150,6 +153,7 @@ export class Decider {
       events: plan.events
     }
     this.records.push(record)
+    state.time = this.now
     const reply = Batch.applyRecord(state, record, waits, this.completed)
     return waits ? DEFERRED : { reply }
   }

@@ -2,7 +2,8 @@
  * What a cluster is, once for all runners: its identity and how many zones it has. Kept beside the journals.
  */
 import { Limits } from "#domain/Limits.ts"
-import { Database, DatabaseError } from "#persistence/Database.ts"
+import type { DatabaseError } from "#persistence/Database.ts"
+import { Database } from "#persistence/Database.ts"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 

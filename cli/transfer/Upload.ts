@@ -473,7 +473,7 @@ export const upload = (
       })
 
     const top: Folder = { local: Buffer.alloc(0), ...target, existing: yield* listed(target.inode, target.path) }
-    let wave: Array<NewFolder> = []
+    const wave: Array<NewFolder> = []
     for (const { local: path, name } of sources) {
       const found = yield* entry(top, path, name)
       if (found !== undefined) wave.push(found)

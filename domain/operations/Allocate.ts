@@ -7,7 +7,7 @@ import { Errno } from "#domain/Errno.ts"
 import type { Event } from "#domain/Event.ts"
 import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
-import { change, type Operation, refuse, reply } from "#domain/Operation.ts"
+import { change, type Operation, refuse } from "#domain/Operation.ts"
 import { regular } from "#domain/operations/File.ts"
 import { privilegesLost } from "#domain/operations/Privileges.ts"
 import type { Inode } from "#domain/state/Inode.ts"
@@ -44,8 +44,7 @@ export const allocate: Operation<Request, void> = {
     if (request.offset + request.length > Limits.fileBytesMax) return refuse(Errno.EFBIG)
     const problem = rangeProblem(inode, request)
     if (problem !== undefined) return refuse(problem)
-    const event = eventOf(inode, request)
-    return event === undefined ? reply(undefined) : change(...privilegesLost(inode, context.who), event)
+    return change(...privilegesLost(inode, context.who), eventOf(inode, request))
   },
   answer: () => undefined
 }
@@ -71,15 +70,17 @@ const rangeProblem = (inode: Inode, { length, mode, offset }: Request): Errno | 
   return offset >= inode.size ? Errno.EINVAL : undefined
 }
 
-const eventOf = (inode: Inode, { length, mode, offset }: Request): Event | undefined => {
+/** What changes; when nothing does, the file's times still move, as after any fallocate of Linux. */
+const eventOf = (inode: Inode, { length, mode, offset }: Request): Event => {
   const { number, size } = inode
-  const zeroed = (bytes: number, grows: boolean): Event | undefined =>
+  const sized = (bytes: number): Event => ({ _tag: "SizeSet", inode: number, size: bytes })
+  const zeroed = (bytes: number, grows: boolean): Event =>
     bytes <= 0
-      ? undefined
+      ? sized(size)
       : { _tag: "ContentReplaced", inode: number, offset, length: bytes, extents: [], extends: grows }
   switch (mode) {
     case 0:
-      return offset + length > size ? { _tag: "SizeSet", inode: number, size: offset + length } : undefined
+      return sized(Math.max(size, offset + length))
     case ZERO_RANGE:
       return zeroed(length, true)
     case PUNCH_HOLE | KEEP_SIZE:
@@ -90,6 +91,6 @@ const eventOf = (inode: Inode, { length, mode, offset }: Request): Event | undef
     case INSERT_RANGE:
       return { _tag: "RangeShifted", inode: number, offset, length }
     default:
-      return undefined
+      return sized(size)
   }
 }

@@ -10,6 +10,7 @@ import { change, type Operation, refuse, reply } from "#domain/Operation.ts"
 import { regular } from "#domain/operations/File.ts"
 import { privilegesLost } from "#domain/operations/Privileges.ts"
 import { firstExtents } from "#domain/operations/ReadExtents.ts"
+import type { ZoneState } from "#domain/state/ZoneState.ts"
 
 const request = Codec.struct({
   source: Codec.inode,
@@ -35,6 +36,8 @@ export const copyRange: Operation<Codec.Type<typeof request>, Codec.Type<typeof 
   plan: (state, context, request) => {
     const { sourceOffset, targetOffset } = request
     if (InodeNumber.zoneOf(request.source) !== state.zone) return refuse(Errno.EXDEV)
+    // Linux looks at the types before the handles (generic_file_rw_checks).
+    if (isDirectory(state, request.source) || isDirectory(state, request.target)) return refuse(Errno.EISDIR)
     const source = regular(state, context, request.source, request.sourceHandle, "read")
     if (typeof source === "number") return refuse(source)
     const target = regular(state, context, request.target, request.targetHandle, "write")
@@ -63,3 +66,6 @@ export const copyRange: Operation<Codec.Type<typeof request>, Codec.Type<typeof 
     return { copied: written.length }
   }
 }
+
+const isDirectory = (state: ZoneState, inode: InodeNumber.InodeNumber): boolean =>
+  state.inode(inode)?.entries !== undefined

@@ -12,23 +12,24 @@ import type { ZoneState } from "#domain/state/ZoneState.ts"
 
 /**
  * A regular file that the caller may read or write: by a handle that was opened for it, or, with handle 0,
- * by the rights that it has now.
+ * by the rights that it has now. To `find` its way in it, any handle will do.
  */
 export const regular = (
   state: ZoneState,
   context: Context,
   number: InodeNumber,
   handle: number,
-  use: keyof typeof Use
+  use: keyof typeof Use | "find"
 ): Inode | Errno => {
   const inode = state.inode(number)
   if (handle !== 0) {
     const open = state.sessions.get(context.session)?.opens.get(handle)
-    if (open?.inode !== number || (open.access & Use[use]) === 0) return Errno.EBADF
+    if (open?.inode !== number) return Errno.EBADF
+    if (use !== "find" && (open.access & Use[use]) === 0) return Errno.EBADF
   }
   if (inode === undefined) return Errno.ESTALE
   if (inode.entries !== undefined) return Errno.EISDIR
   if (!Mode.isRegular(inode.mode)) return Errno.EINVAL
-  const wanted = use === "read" ? Access.READ : Access.WRITE
+  const wanted = use === "write" ? Access.WRITE : Access.READ
   return handle !== 0 || Access.permits(inode, context.who, wanted) ? inode : Errno.EACCES
 }

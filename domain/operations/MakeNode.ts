@@ -1,4 +1,4 @@
-/** Creates a fifo, a socket, a device or a regular file (mknod). Devices are root's alone. */
+/** Creates a fifo, a socket, a device or a regular file (mknod). Devices are root's alone, whiteouts are not. */
 import * as Attributes from "#domain/Attributes.ts"
 import * as Codec from "#domain/codec/Codec.ts"
 import * as Credentials from "#domain/Credentials.ts"
@@ -33,7 +33,8 @@ export const makeNode: Operation<Codec.Type<typeof request>, Codec.Type<typeof r
     const parent = findFree(state, context, request.parent, request.name)
     if (typeof parent === "number") return refuse(parent)
     const device = Mode.isDevice(type)
-    if (device && !Credentials.isRoot(context.who)) return refuse(Errno.EPERM)
+    const whiteout = type === Mode.S_IFCHR && request.rdev === 0
+    if (device && !whiteout && !Credentials.isRoot(context.who)) return refuse(Errno.EPERM)
     const mode = type | (request.mode & Mode.PERMISSIONS)
     return change(
       ...createIn(state, context, parent, { ...request, mode, rdev: device ? request.rdev : 0, target: "" })

@@ -20,7 +20,7 @@ export const seek: Operation<Codec.Type<typeof request>, Codec.Type<typeof repli
   reply: replied,
   routeOf: ({ inode }) => inode,
   plan: (state, context, request) => {
-    const inode = regular(state, context, request.inode, request.handle, "read")
+    const inode = regular(state, context, request.inode, request.handle, "find")
     if (typeof inode === "number") return refuse(inode)
     if (request.offset >= inode.size) return refuse(Errno.ENXIO)
     if (request.target === "hole") {

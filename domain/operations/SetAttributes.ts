@@ -60,14 +60,14 @@ export const setAttributes: Operation<Request, Codec.Type<typeof replied>> = {
 
 const sizeProblem = (state: ZoneState, context: Context, inode: Inode, request: Request): Errno | undefined => {
   if (request.size === undefined) return undefined
-  if (inode.entries !== undefined) return Errno.EISDIR
-  if (!Mode.isRegular(inode.mode)) return Errno.EINVAL
   if (request.handle === 0) {
+    if (inode.entries !== undefined) return Errno.EISDIR
+    if (!Mode.isRegular(inode.mode)) return Errno.EINVAL
     if (!Access.permits(inode, context.who, Access.WRITE)) return Errno.EACCES
   } else {
     const open = state.sessions.get(context.session)?.opens.get(request.handle)
     if (open?.inode !== inode.number) return Errno.EBADF
-    if ((open.access & Use.write) === 0) return Errno.EINVAL
+    if (!Mode.isRegular(inode.mode) || (open.access & Use.write) === 0) return Errno.EINVAL
   }
   return request.size > Limits.fileBytesMax ? Errno.EFBIG : undefined
 }
@@ -89,11 +89,12 @@ const timesProblem = ({ who }: Context, inode: Inode, { atime, mtime }: Request)
   return Access.permits(inode, who, Access.WRITE) ? undefined : Errno.EACCES
 }
 
-/** truncate(2) to the size that the file has changes nothing; ftruncate(2) still moves its times. */
-const sizeEvents = (context: Context, inode: Inode, { handle, size }: Request): ReadonlyArray<Event> =>
-  size === undefined || (size === inode.size && handle === 0)
-    ? []
-    : [...Privileges.privilegesLost(inode, context.who), { _tag: "SizeSet", inode: inode.number, size }]
+/** truncate(2) to the size that the file has takes its privileges alone; ftruncate(2) still moves its times. */
+const sizeEvents = (context: Context, inode: Inode, { handle, size }: Request): ReadonlyArray<Event> => {
+  if (size === undefined) return []
+  const lost = Privileges.privilegesLost(inode, context.who)
+  return size === inode.size && handle === 0 ? lost : [...lost, { _tag: "SizeSet", inode: inode.number, size }]
+}
 
 const attributeEvents = ({ time, who }: Context, inode: Inode, request: Request): ReadonlyArray<Event> => {
   const { atime, gid, mtime, uid } = request

@@ -53,16 +53,15 @@ const listBytes = (inode: Inode): number => {
   return sum
 }
 
-const HEADER_BYTES = 4
-
 const planAcl = ({ who }: Context, inode: Inode, { name, value }: Request): Plan<void> => {
-  const acl = Acl.parse(value)
-  const removes = value.length <= HEADER_BYTES
-  if (acl === undefined && !removes) return refuse(Errno.EINVAL)
+  const acl = Acl.decode(value)
+  if (typeof acl === "number") return refuse(acl)
+  const removes = acl.length === 0
   if (Mode.isSymlink(inode.mode)) return refuse(Errno.EOPNOTSUPP)
   if (name === Acl.DEFAULT && inode.entries === undefined) return removes ? reply(undefined) : refuse(Errno.EACCES)
   if (!Access.owns(inode, who)) return refuse(Errno.EPERM)
-  if (acl === undefined) return aclRemoval(inode, name)
+  if (removes) return aclRemoval(inode, name)
+  if (!Acl.isValid(acl)) return refuse(Errno.EINVAL)
   if (name === Acl.DEFAULT) return change({ _tag: "XattrSet", inode: inode.number, name, value: Acl.format(acl) })
   const shown = Acl.toMode(acl)
   let mode = (inode.mode & Mode.PERMISSIONS & ~Mode.RWX) | shown.mode

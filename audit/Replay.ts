@@ -1,0 +1,62 @@
+/**
+ * A zone as it was: its history replayed from the first event to a given one, every link checked.
+ */
+import * as JournalStream from "#audit/JournalStream.ts"
+import type { ClientService } from "#client/Client.ts"
+import type { TransportError } from "#client/ClientError.ts"
+import * as Batch from "#domain/Batch.ts"
+import { Contradiction, ZoneState } from "#domain/state/ZoneState.ts"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+
+export interface Replayed {
+  readonly state: ZoneState
+  readonly rows: number
+  /** Bytes of all payloads. */
+  readonly bytes: number
+}
+
+/**
+ * The zone's state after the batch that holds event `until`, or at its end. `onRow` is told how far it is.
+ */
+export const replay = (
+  client: ClientService,
+  zone: number,
+  until: number,
+  onRow: (sequence: number) => void = () => undefined
+): Effect.Effect<Replayed, JournalStream.HistoryBroken | TransportError> =>
+  Effect.suspend(() => {
+    const state = new ZoneState(zone)
+    let rows = 0
+    let bytes = 0
+    return JournalStream.batches(client, zone).pipe(
+      Stream.takeWhile(({ row }) => row.first <= until),
+      Stream.runForEach(({ batch, row }) => {
+        rows++
+        bytes += row.payload.length
+        onRow(row.last)
+        return applied(state, batch, row.first, row.last)
+      }),
+      Effect.map(() => ({ state, rows, bytes }))
+    )
+  })
+
+const applied = (
+  state: ZoneState,
+  batch: Batch.Batch,
+  first: number,
+  last: number
+): Effect.Effect<void, JournalStream.HistoryBroken> =>
+  Effect.suspend(() => {
+    const broken = (sequence: number, reason: string): Effect.Effect<never, JournalStream.HistoryBroken> =>
+      Effect.fail(new JournalStream.HistoryBroken({ zone: state.zone, sequence, reason }))
+    try {
+      Batch.apply(state, batch)
+    } catch (cause) {
+      if (cause instanceof Contradiction) return broken(Math.max(first, cause.sequence), cause.message)
+      throw cause
+    }
+    return state.sequence === last
+      ? Effect.void
+      : broken(first, `the row says it ends at ${last}, it ends at ${state.sequence}`)
+  })

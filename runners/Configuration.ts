@@ -1,0 +1,144 @@
+/**
+ * What an operator sets for a runner of a cluster: environment variables that begin with `CADASTRE_`.
+ */
+import type { ServerOptions } from "#runners/Server.ts"
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+
+const text = (name: string) => Config.nonEmptyString(name)
+const seconds = (name: string, otherwise: number) =>
+  Config.number(name).pipe(
+    Config.withDefault(otherwise),
+    Config.validate({ message: "a number of seconds above 0 is wanted", validation: (value) => value > 0 }),
+    Config.map(Duration.seconds)
+  )
+const count = (name: string, otherwise: number) =>
+  Config.integer(name).pipe(
+    Config.withDefault(otherwise),
+    Config.validate({ message: "a whole number above 0 is wanted", validation: (value) => value > 0 })
+  )
+
+/** `postgres://user:password@host:port/database?sslmode=require` */
+const database = Config.redacted("CADASTRE_POSTGRES_URL").pipe(
+  Config.mapOrFail((url) => parsePostgresUrl(Redacted.value(url)))
+)
+
+const parsePostgresUrl = (text: string): Either.Either<PostgresUrl, ConfigError.ConfigError> => {
+  const invalid = (why: string) => Either.left(ConfigError.InvalidData(["CADASTRE_POSTGRES_URL"], why))
+  let url: URL
+  try {
+    url = new URL(text)
+  } catch {
+    // The text holds a password: it is not repeated.
+    return invalid("not a URL; postgres://user:password@host:port/database is wanted")
+  }
+  if (url.protocol !== "postgres:" && url.protocol !== "postgresql:") {
+    return invalid("it does not begin with postgres://")
+  }
+  if (url.hostname === "" || url.username === "") return invalid("a host and a user are wanted")
+  return Either.right({
+    host: decodeURIComponent(url.hostname),
+    port: url.port === "" ? 5432 : Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: Redacted.make(decodeURIComponent(url.password)),
+    database: url.pathname.length > 1 ? decodeURIComponent(url.pathname.slice(1)) : "postgres",
+    tls: ["require", "verify-ca", "verify-full"].includes(url.searchParams.get("sslmode") ?? "")
+  })
+}
+
+type PostgresUrl = Omit<ServerOptions["database"], "connectionsMax" | "statementMillisMax">
+
+/** `s3://bucket/prefix` or `disk:/folder` */
+const blocks = text("CADASTRE_BLOCKS").pipe(
+  Config.mapOrFail((given): Either.Either<BlocksUrl, ConfigError.ConfigError> => {
+    const [, bucket, prefix = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/.exec(given) ?? []
+    if (bucket !== undefined) return Either.right({ kind: "s3", bucket, prefix: prefix.replace(/\/+$/, "") })
+    const [, folder] = /^disk:(\/.+)$/.exec(given) ?? []
+    if (folder !== undefined) return Either.right({ kind: "disk", folder })
+    return Either.left(ConfigError.InvalidData(["CADASTRE_BLOCKS"], "s3://bucket/prefix or disk:/folder is wanted"))
+  })
+)
+
+type BlocksUrl = { readonly kind: "s3"; readonly bucket: string; readonly prefix: string } | {
+  readonly kind: "disk"
+  readonly folder: string
+}
+
+const either = (first: string, second: string) => Config.orElse(text(first), () => text(second))
+
+const s3 = Config.all({
+  endpoint: Config.option(text("CADASTRE_S3_ENDPOINT")),
+  region: either("CADASTRE_S3_REGION", "AWS_REGION").pipe(Config.withDefault("us-east-1")),
+  accessKeyId: either("CADASTRE_S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"),
+  secretAccessKey: Config.orElse(
+    Config.redacted("CADASTRE_S3_SECRET_ACCESS_KEY"),
+    () => Config.redacted("AWS_SECRET_ACCESS_KEY")
+  ),
+  sessionToken: Config.option(Config.redacted("AWS_SESSION_TOKEN")),
+  forcePathStyle: Config.option(Config.boolean("CADASTRE_S3_PATH_STYLE"))
+})
+
+const secret = Config.orElse(
+  Config.redacted("CADASTRE_SECRET"),
+  () =>
+    text("CADASTRE_SECRET_FILE").pipe(Config.mapOrFail((file) =>
+      Either.try({
+        try: () => Redacted.make(Fs.readFileSync(file, "utf8").trim()),
+        catch: (cause) => ConfigError.InvalidData(["CADASTRE_SECRET_FILE"], (cause as Error).message)
+      })
+    ))
+).pipe(Config.validate({
+  message: "the cluster's secret is empty",
+  validation: (value) => Redacted.value(value).length > 0
+}))
+
+const PORT = 7070
+
+const settings = Config.all({
+  host: text("CADASTRE_HOST").pipe(Config.withDefault(Os.hostname())),
+  listenHost: text("CADASTRE_LISTEN_HOST").pipe(Config.withDefault("0.0.0.0")),
+  port: Config.port("CADASTRE_PORT").pipe(Config.withDefault(PORT)),
+  secret,
+  database,
+  connectionsMax: count("CADASTRE_POSTGRES_CONNECTIONS", 12),
+  statement: seconds("CADASTRE_POSTGRES_TIMEOUT_SECONDS", 10),
+  zones: Config.option(Config.integer("CADASTRE_ZONES")),
+  lease: seconds("CADASTRE_LEASE_SECONDS", 4),
+  sessionLease: seconds("CADASTRE_SESSION_LEASE_SECONDS", 60),
+  snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000)
+})
+
+/** The server's options, or what is missing or wrong, all at once where possible. */
+export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effect.gen(function*() {
+  const given = yield* settings
+  const where = yield* blocks
+  return {
+    listen: { host: given.listenHost, port: given.port },
+    host: given.host,
+    secret: given.secret,
+    database: {
+      ...given.database,
+      connectionsMax: given.connectionsMax,
+      statementMillisMax: Duration.toMillis(given.statement)
+    },
+    blocks: where.kind === "disk" ? where : { ...where, ...yield* s3Options },
+    zones: Option.getOrUndefined(given.zones),
+    lease: given.lease,
+    zone: { sessionLease: given.sessionLease, snapshotEvents: given.snapshotEvents }
+  }
+})
+
+const s3Options = Effect.map(s3, ({ endpoint, forcePathStyle, sessionToken, ...rest }) => ({
+  ...rest,
+  ...Option.isSome(endpoint) ? { endpoint: endpoint.value } : {},
+  ...Option.isSome(sessionToken) ? { sessionToken: sessionToken.value } : {},
+  // Servers of one's own rarely answer to bucket names as host names.
+  forcePathStyle: Option.getOrElse(forcePathStyle, () => Option.isSome(endpoint))
+}))
