@@ -8,6 +8,7 @@ import { type Address, format } from "#transport/Connection.ts"
 import * as TcpBlocks from "#transport/TcpBlocks.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -20,7 +21,7 @@ export interface BlocksOptions {
 
 export const make = ({ retryFor, runners, secret }: BlocksOptions): Effect.Effect<BlockTransport, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const scope = yield* Effect.scope
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const transports = new Map<string, BlockTransport>()
     /** The runner that answered last; the next one is tried when it does not. */
     let current = 0

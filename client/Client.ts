@@ -98,7 +98,7 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
           ZoneLink.make({
             zone: number,
             pool,
-            seeds: () => [...runners.values()],
+            seeds: () => pool.preferred([...runners.values()]),
             session: () => session,
             onSessionLost: (lost) => {
               if (session !== lost) return
@@ -120,7 +120,7 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
     ): Effect.Effect<A, Exclude<E, RpcClientError> | TransportError> => {
       let turn = 0
       const once = Effect.suspend(() => {
-        const known = [...runners.values()]
+        const known = pool.preferred([...runners.values()])
         return ZoneLink.connected<A, E>(pool, known[turn++ % known.length] as Address, use)
       })
       const schedule = Schedule.spaced(Duration.millis(200)).pipe(
@@ -189,11 +189,15 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
             ...command("endSession", { inode: InodeNumber.rootOf(number), session: id, reason: "closed" }),
             who
           }])), { discard: true, concurrency: 16 })
-    }).pipe(Effect.timeout(FAREWELL_TIME_MAX), Effect.ignore)
+    }).pipe(Effect.timeout(FAREWELL_TIME_MAX), Effect.catchAllCause(() => Effect.void))
 
     const info = yield* anyRunner((runner) => runner.Hello())
     yield* learnRunners
-    const blocks = yield* Blocks.make({ runners: () => [...runners.values()], secret, retryFor: options.retryFor })
+    const blocks = yield* Blocks.make({
+      runners: () => pool.preferred([...runners.values()]),
+      secret,
+      retryFor: options.retryFor
+    })
     yield* Effect.addFinalizer(() => Effect.interruptible(farewell))
     yield* Effect.zipRight(Effect.zipRight(heartbeat, refind), learnRunners).pipe(
       Effect.delay(HEARTBEAT_INTERVAL),

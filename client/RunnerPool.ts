@@ -19,9 +19,15 @@ export type RunnerClient = RpcClient.RpcClient<RpcGroup.Rpcs<typeof Api>, RpcCli
 export interface RunnerPool {
   /** The connection to a runner, opened if there is none. */
   readonly get: (address: Address) => Effect.Effect<RunnerClient, ConnectFailed>
-  /** Forgets the connection, so that the next `get` opens another. */
+  /** Closes the connection, so that the next `get` opens another. The runner is asked last for a while. */
   readonly drop: (address: Address) => Effect.Effect<void>
+  /** The same runners, those that lately failed at the end. */
+  readonly preferred: (addresses: ReadonlyArray<Address>) => ReadonlyArray<Address>
 }
+
+/** How long a runner that failed is asked last. */
+const SUSPECT_MILLIS = 5000
+const CONNECT_MILLIS_MAX = 2000
 
 interface Link {
   readonly client: RunnerClient
@@ -30,9 +36,14 @@ interface Link {
 
 export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPool, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const outer = yield* Effect.scope
+    // Of its own, so that connections made late do not close before those who still use them when all ends.
+    const outer = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const links = new Map<string, Link>()
     const dialling = new Map<string, Effect.Semaphore>()
+    const suspects = new Map<string, number>()
+    const clock = yield* Effect.clock
+    const suspect = (key: string): void => void suspects.set(key, clock.unsafeCurrentTimeMillis() + SUSPECT_MILLIS)
+    const isSuspect = (key: string): boolean => (suspects.get(key) ?? 0) > clock.unsafeCurrentTimeMillis()
 
     const close = (key: string, link: Link): Effect.Effect<void> =>
       Effect.suspend(() => {
@@ -45,10 +56,19 @@ export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPoo
         const existing = links.get(key)
         if (existing !== undefined) return existing.client
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-        const { protocol, socket } = yield* dial({ ...address, secret, purpose: Purpose.rpc }).pipe(
+        const { protocol, socket } = yield* dial({
+          ...address,
+          secret,
+          purpose: Purpose.rpc,
+          timeoutMillis: CONNECT_MILLIS_MAX
+        }).pipe(
           Scope.extend(scope),
-          Effect.onError(() => Scope.close(scope, Exit.void))
+          Effect.onError(() => {
+            suspect(key)
+            return Scope.close(scope, Exit.void)
+          })
         )
+        suspects.delete(key)
         const client = yield* RpcClient.make(Api, { disableTracing: true }).pipe(
           Effect.provideService(RpcClient.Protocol, protocol),
           Scope.extend(scope)
@@ -73,7 +93,14 @@ export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPoo
         Effect.suspend(() => {
           const key = format(address)
           const link = links.get(key)
+          suspect(key)
           return link === undefined ? Effect.void : close(key, link)
-        })
+        }),
+      preferred: (addresses) => {
+        const good = addresses.filter((address) => !isSuspect(format(address)))
+        return good.length === addresses.length
+          ? addresses
+          : [...good, ...addresses.filter((address) => isSuspect(format(address)))]
+      }
     }
   })

@@ -15,7 +15,9 @@ import type { Operation } from "#domain/Operation.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import { type Address, format } from "#transport/Connection.ts"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -96,6 +98,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
 
     const findRoute: Effect.Effect<Route, AttemptError> = Effect.suspend(() => {
       if (route !== undefined) return Effect.succeed(route)
+      // The first is the best; another one when it has failed this zone before.
       const seeds = options.seeds()
       const asked = seeds[turn++ % seeds.length] as Address
       return connected(pool, asked, (runner) => runner.Locate({ zone })).pipe(
@@ -265,7 +268,7 @@ type AttemptError = ZoneError.SubmitError | ClusterUnreachable | RequestRefused
 const placeName = (route: Route | undefined, seeds: ReadonlyArray<Address>): string =>
   format(route?.address ?? (seeds[0] as Address))
 
-/** Uses the connection to a runner; one that breaks is dropped. */
+/** Uses the connection to a runner; one that breaks, or whose runner falls silent or stops, is dropped. */
 export const connected = <A, E>(
   pool: RunnerPool,
   address: Address,
@@ -278,13 +281,34 @@ export const connected = <A, E>(
       ({ message, reason, retryable }) =>
         retryable ? new ClusterUnreachable({ endpoint, reason }) : new RequestRefused({ reason: message })
     )
-    const result = yield* Effect.either(use(runner))
-    if (result._tag === "Right") return result.right
-    const error = result.left
-    if (!isBroken(error)) return yield* Effect.fail(error as Exclude<E, RpcClientError>)
-    yield* pool.drop(address)
-    return yield* new ClusterUnreachable({ endpoint, reason: "the connection broke" })
+    const lost = (reason: string) => Effect.zipRight(pool.drop(address), new ClusterUnreachable({ endpoint, reason }))
+    const result = yield* Effect.exit(Effect.raceFirst(use(runner), silence(runner)))
+    if (result._tag === "Success") return result.value
+    const failure = Cause.failureOption(result.cause)
+    if (failure._tag === "Some") {
+      const error = failure.value
+      if (error instanceof Silent) return yield* lost("the runner does not answer")
+      if (isBroken(error)) return yield* lost("the connection broke")
+      return yield* Effect.fail(error as Exclude<E, RpcClientError>)
+    }
+    // A runner that stops interrupts what it was asked.
+    if (Cause.isInterruptedOnly(result.cause)) return yield* lost("the runner is stopping")
+    return yield* Effect.failCause(result.cause as Cause.Cause<never>)
   })
+
+/** A runner that was asked something does not even say that it is there. */
+class Silent extends Data.TaggedError("Silent") {}
+
+const PATIENCE = Duration.seconds(2)
+
+/** Fails when the runner stops answering; a frozen process keeps its connections. */
+const silence = (runner: RunnerClient): Effect.Effect<never, Silent> =>
+  runner.Hello().pipe(
+    Effect.timeoutFail({ duration: PATIENCE, onTimeout: () => new Silent() }),
+    Effect.catchTag("RpcClientError", () => new Silent()),
+    Effect.delay(PATIENCE),
+    Effect.forever
+  )
 
 const isBroken = (error: unknown): error is RpcClientError => error instanceof RpcClientError
 

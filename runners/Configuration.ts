@@ -13,19 +13,21 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 
 const text = (name: string) => Config.nonEmptyString(name)
-const seconds = (name: string, otherwise: number) =>
+
+/** A number that must satisfy a condition; the error names the variable, as `Config.validate` does not. */
+const number = (name: string, otherwise: number, holds: (value: number) => boolean, wanted: string) =>
   Config.number(name).pipe(
     Config.withDefault(otherwise),
-    Config.validate({ message: "a number of seconds above 0 is wanted", validation: (value) => value > 0 }),
-    Config.map(Duration.seconds)
+    Config.mapOrFail((value) =>
+      holds(value) ? Either.right(value) : Either.left(ConfigError.InvalidData([name], wanted))
+    )
   )
+const seconds = (name: string, otherwise: number) =>
+  Config.map(number(name, otherwise, (value) => value > 0, "a number of seconds above 0 is wanted"), Duration.seconds)
 const count = (name: string, otherwise: number) =>
-  Config.integer(name).pipe(
-    Config.withDefault(otherwise),
-    Config.validate({ message: "a whole number above 0 is wanted", validation: (value) => value > 0 })
-  )
+  number(name, otherwise, (value) => Number.isInteger(value) && value > 0, "a whole number above 0 is wanted")
 
-/** `postgres://user:password@host:port/database?sslmode=require` */
+/** `postgres://user:password@host:port/database?sslmode=require`; `...@localhost/database?host=/folder` for a Unix socket. */
 const database = Config.redacted("CADASTRE_POSTGRES_URL").pipe(
   Config.mapOrFail((url) => parsePostgresUrl(Redacted.value(url)))
 )
@@ -42,9 +44,10 @@ const parsePostgresUrl = (text: string): Either.Either<PostgresUrl, ConfigError.
   if (url.protocol !== "postgres:" && url.protocol !== "postgresql:") {
     return invalid("it does not begin with postgres://")
   }
-  if (url.hostname === "" || url.username === "") return invalid("a host and a user are wanted")
+  const host = url.searchParams.get("host") ?? decodeURIComponent(url.hostname)
+  if (host === "" || url.username === "") return invalid("a host and a user are wanted")
   return Either.right({
-    host: decodeURIComponent(url.hostname),
+    host,
     port: url.port === "" ? 5432 : Number(url.port),
     user: decodeURIComponent(url.username),
     password: Redacted.make(decodeURIComponent(url.password)),
@@ -94,10 +97,11 @@ const secret = Config.orElse(
         catch: (cause) => ConfigError.InvalidData(["CADASTRE_SECRET_FILE"], (cause as Error).message)
       })
     ))
-).pipe(Config.validate({
-  message: "the cluster's secret is empty",
-  validation: (value) => Redacted.value(value).length > 0
-}))
+).pipe(Config.mapOrFail((value) =>
+  Redacted.value(value).length > 0
+    ? Either.right(value)
+    : Either.left(ConfigError.InvalidData(["CADASTRE_SECRET"], "it is empty"))
+))
 
 const PORT = 7070
 
@@ -109,16 +113,31 @@ const settings = Config.all({
   database,
   connectionsMax: count("CADASTRE_POSTGRES_CONNECTIONS", 12),
   statement: seconds("CADASTRE_POSTGRES_TIMEOUT_SECONDS", 10),
+  blocks,
   zones: Config.option(Config.integer("CADASTRE_ZONES")),
   lease: seconds("CADASTRE_LEASE_SECONDS", 4),
   sessionLease: seconds("CADASTRE_SESSION_LEASE_SECONDS", 60),
   snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000)
 })
 
-/** The server's options, or what is missing or wrong, all at once where possible. */
+/** What is missing or wrong, a line for each variable. */
+export const explain = (error: ConfigError.ConfigError): string => {
+  switch (error._op) {
+    case "And":
+    case "Or":
+      // Of two names for one thing, the first is the one to set.
+      return error._op === "And" ? `${explain(error.left)}\n${explain(error.right)}` : explain(error.left)
+    case "MissingData":
+      return `${error.path.join(".")} is not set`
+    default:
+      return `${error.path.join(".")}: ${error.message}`
+  }
+}
+
+/** The server's options, or all that is missing or wrong. */
 export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effect.gen(function*() {
   const given = yield* settings
-  const where = yield* blocks
+  const where = given.blocks
   return {
     listen: { host: given.listenHost, port: given.port },
     host: given.host,

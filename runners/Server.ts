@@ -23,10 +23,11 @@ import * as TcpBlocks from "#transport/TcpBlocks.ts"
 import * as SocketServer from "@effect/platform/SocketServer"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as RpcServer from "@effect/rpc/RpcServer"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 
 export type BlockStoreOptions =
@@ -62,6 +63,9 @@ export type ServerError =
   | StoreUnavailable
   | WriteError
 
+/** A runner that comes up before its database waits for it. */
+const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Duration.seconds(30)))
+
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -69,7 +73,13 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
       Layer.provideMerge(PostgresJournal.layer, Database.layer(options.database)),
       blockStore(options.blocks)
     ))
-    yield* Effect.provide(migrate, storage)
+    yield* Effect.provide(migrate, storage).pipe(
+      Effect.tapError(({ message }) => Effect.logWarning(`${message}; trying again`)),
+      Effect.retry({
+        schedule: DATABASE_WAIT,
+        while: ({ uncertain, code }) => !uncertain && code?.startsWith("E") === true
+      })
+    )
 
     // The listener first, because the runner's name in the cluster holds its port; nothing is accepted before
     // everything behind it stands.

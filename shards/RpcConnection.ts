@@ -67,6 +67,8 @@ const held = (connection: Net.Socket): Effect.Effect<Net.Socket, Socket.SocketEr
 export interface DialOptions extends Address {
   readonly secret: Redacted.Redacted<string>
   readonly purpose: Purpose
+  /** For connecting and handshake together, in milliseconds. */
+  readonly timeoutMillis?: number
 }
 
 /** A client's protocol over one connection, which is open when this returns and is never opened again. */

@@ -13,7 +13,7 @@ export const run: Run = (_args, options) =>
     Effect.scoped(Effect.gen(function*() {
       const configuration = yield* Effect.mapError(
         Configuration.load,
-        (error) => new UsageError({ message: `configuration: ${error.toString().replace(/^\(|\)$/g, "")}` })
+        (error) => new UsageError({ message: `the configuration is not complete:\n${Configuration.explain(error)}` })
       )
       if (options["check"] === true) {
         note("the configuration is complete")
