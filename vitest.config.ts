@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     exclude: ["node_modules/**"],
     globalSetup: ["runners/testing/SharedPostgres.ts"],
+    silent: "passed-only",
     testTimeout: 30_000,
     hookTimeout: 30_000
   }

@@ -179,9 +179,9 @@ export const make = (
           for (const work of works) {
             if (work._tag === "Report") reports.push(work)
             else if (work._tag === "Expire") yield* expire(active, work.session)
-            else yield* Effect.onError(decide(active, work, deliveries), (cause) => failAll(works, work, cause))
+            else yield* Effect.onError(decide(active, work, deliveries), fall(works, work))
           }
-          const wrote = yield* Effect.onError(commit(active), (cause) => failAll(works, undefined, cause))
+          const wrote = yield* Effect.onError(commit(active), fall(works, undefined))
           if (!wrote && !lease.holds()) {
             return yield* failAll(works, undefined, Cause.fail(unavailable("its runner's lease has run out")))
           }
@@ -243,6 +243,10 @@ export const make = (
         yield* SubscriptionRef.set(committed, row.last)
         return true
       })
+
+    /** This life is over; its epoch is not told any more once the first caller knows. */
+    const fall = (works: ReadonlyArray<Work>, culprit: Work | undefined) => (cause: Cause.Cause<Death>) =>
+      Effect.zipRight(reopen, failAll(works, culprit, cause))
 
     /** The batch's works get no reply but the reason; `culprit` is the message that the program failed on. */
     const failAll = (

@@ -30,6 +30,8 @@ export class TargetUnknown extends Data.TaggedError("TargetUnknown")<{ readonly 
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
 
 const RETRY_SECONDS_DEFAULT = 60
+/** What a signal stops has this long to put things away. */
+const STOP_SECONDS_MAX = 25
 
 /** Runs an effect that needs a client, and turns how it ends into an exit code. */
 export const withClient = (
@@ -77,9 +79,19 @@ export const runMain = <E extends { readonly message: string }>(
   level: LogLevel.LogLevel = LogLevel.Warning
 ): Promise<number> => {
   const controller = new AbortController()
-  const interrupt = (): void => controller.abort()
-  process.once("SIGINT", interrupt)
-  process.once("SIGTERM", interrupt)
+  let interrupted = false
+  const interrupt = (): void => {
+    // A second signal means now, whatever is still being put away.
+    if (interrupted) process.exit(Exit.interrupted)
+    interrupted = true
+    controller.abort()
+    setTimeout(() => {
+      complain(`not everything ended in ${STOP_SECONDS_MAX} s; leaving it`)
+      process.exit(Exit.failed)
+    }, STOP_SECONDS_MAX * 1000).unref()
+  }
+  process.on("SIGINT", interrupt)
+  process.on("SIGTERM", interrupt)
   const server = LogLevel.lessThan(level, LogLevel.Warning)
   const logger = server
     ? Logger.make<unknown, void>((entry) => note(Logger.logfmtLogger.log(entry)))
@@ -131,7 +143,7 @@ const findTarget = (options: Options): Target => {
     return { endpoints: endpoint.split(",").map(parseAddress), secret: findSecret(options, folder) }
   }
   const running = DataFolder.readEndpoint(folder)
-  if (running === undefined) {
+  if (running === undefined || !DataFolder.isServed(running)) {
     throw new TargetUnknown({
       message:
         `no file system in ${folder.path}; start one with: cadastre up --data ${folder.path} (or name one with --endpoint)`

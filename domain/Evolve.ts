@@ -147,8 +147,9 @@ const unlinked = (state: ZoneState, parent: Inode, inode: Inode): void => {
   dropIfUnused(state, inode)
 }
 
+/** An inode lives as long as it has a name, or somebody has it open, locked, or waits to lock it. */
 const dropIfUnused = (state: ZoneState, inode: Inode): void => {
-  if (inode.nlink > 0 || inode.opens > 0) return
+  if (inode.nlink > 0 || inode.opens > 0 || inode.locks.length > 0 || inode.waiters.length > 0) return
   setExtents(state, inode, Extents.empty)
   state.inodes.delete(inode.number)
   state.locked.delete(inode.number)
@@ -231,8 +232,8 @@ const lockGranted = (state: ZoneState, event: Event.LockGranted): void => {
   const waiter = inode.waiters.find((candidate) => isWaiter(candidate, event))
   if (waiter === undefined) throw new Contradiction(`request ${event.request} waits for no lock`, state.sequence)
   const { request: _, ...lock } = waiter
-  setWaiters(state, event.inode, (waiters) => waiters.filter((candidate) => candidate !== waiter))
   setLocks(state, event.inode, (locks) => Locks.add(locks, lock))
+  setWaiters(state, event.inode, (waiters) => waiters.filter((candidate) => candidate !== waiter))
 }
 
 const isWaiter = (waiter: Locks.Waiter, event: { readonly session: number; readonly request: number }): boolean =>
@@ -260,15 +261,20 @@ const setWaiters = (
 
 const indexLocked = (state: ZoneState, inode: Inode): void => {
   if (inode.locks.length + inode.waiters.length > 0) state.locked.add(inode.number)
-  else state.locked.delete(inode.number)
+  else {
+    state.locked.delete(inode.number)
+    dropIfUnused(state, inode)
+  }
 }
 
 const sessionEnded = (state: ZoneState, event: Event.SessionEnded): void => {
   const session = state.expectSession(event.session)
   const isOthers = (lock: Locks.Lock): boolean => lock.session !== session.id
   for (const number of state.locked) {
-    setLocks(state, number, (locks) => locks.filter(isOthers))
-    setWaiters(state, number, (waiters) => waiters.filter(isOthers))
+    const inode = state.expect(number)
+    inode.locks = inode.locks.filter(isOthers)
+    inode.waiters = inode.waiters.filter(isOthers)
+    indexLocked(state, inode)
   }
   for (const { inode: number } of session.opens.values()) {
     const inode = state.expect(number)

@@ -78,14 +78,14 @@ export const make = (options: DatabaseOptions) =>
     )
     const limit = Duration.millis(options.statementMillisMax)
 
-    const run = <A>(operation: string, start: () => Cancellable<A>) =>
+    // Interrupted or not, a statement ends at its time limit in the server. The driver's own `cancel` is not used:
+    // when the server is gone, it leaves a rejected promise that nobody can catch.
+    const run = <A>(operation: string, start: () => PromiseLike<A>) =>
       Effect.async<A, DatabaseError>((resume) => {
-        const pending = start()
-        pending.then(
+        start().then(
           (value) => resume(Effect.succeed(value)),
           (cause: unknown) => resume(Effect.fail(fromCause(operation, cause)))
         )
-        return Effect.sync(() => pending.cancel())
       }).pipe(Effect.timeoutFail({
         duration: limit,
         onTimeout: () =>
@@ -107,11 +107,6 @@ export const make = (options: DatabaseOptions) =>
     })
   })
 
-/** A statement of the driver under way. */
-interface Cancellable<A> extends PromiseLike<A> {
-  cancel(): void
-}
-
 const connect = (options: DatabaseOptions) =>
   postgres(
     {
@@ -128,30 +123,19 @@ const connect = (options: DatabaseOptions) =>
       // The driver leaves Nagle's algorithm on, which holds small statements back for 40 ms.
       socket: () => openSocket(options),
       connection: { application_name: "cadastre", statement_timeout: options.statementMillisMax }
-    } as postgres.Options<Record<string, never>> & { socket: () => Promise<Net.Socket> }
+    } as postgres.Options<Record<string, never>> & { readonly socket: () => Net.Socket }
   )
 
-const openSocket = ({ host, port, statementMillisMax }: DatabaseOptions): Promise<Net.Socket> =>
-  new Promise((resolve, reject) => {
-    const socket = host.startsWith("/")
-      ? Net.connect(`${host}/.s.PGSQL.${port}`)
-      : Net.connect({ host, port, noDelay: true })
-    const giveUp = (cause: Error): void => {
-      socket.destroy()
-      reject(cause)
-    }
-    socket.once("error", giveUp)
-    socket.setTimeout(
-      statementMillisMax,
-      () => giveUp(Object.assign(new Error("connecting took too long"), { code: "ETIMEDOUT" }))
-    )
-    socket.once("connect", () => {
-      socket.setTimeout(0)
-      socket.removeAllListeners("timeout")
-      socket.off("error", giveUp)
-      resolve(socket)
-    })
-  })
+/**
+ * Connecting already: what goes wrong reaches the driver as the socket's events, which it knows how to take. A
+ * connection on which nothing moves for twice a statement's time is idle or dead, and goes.
+ */
+const openSocket = ({ host, port, statementMillisMax }: DatabaseOptions): Net.Socket => {
+  const socket = host.startsWith("/")
+    ? Net.connect(`${host}/.s.PGSQL.${port}`)
+    : Net.connect({ host, port, noDelay: true })
+  return socket.setTimeout(2 * statementMillisMax, () => socket.destroy())
+}
 
 /** Codes of failures after which nothing can have been committed. */
 const certain: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT"])

@@ -111,6 +111,16 @@ export const readEndpoint = (folder: DataFolder): Endpoint | undefined => {
     : undefined
 }
 
+/** Whether the process still serves it; its number may belong to another program by now. */
+export const isServed = ({ pid }: Endpoint): boolean => {
+  try {
+    return Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("main.ts\0up")
+  } catch {
+    // No such process.
+    return false
+  }
+}
+
 export const writeEndpoint = (folder: DataFolder, endpoint: Endpoint): void => {
   const partial = `${folder.endpointFile}.${process.pid}`
   Fs.writeFileSync(partial, `${JSON.stringify(endpoint)}\n`)

@@ -7,7 +7,6 @@ import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import * as Fs from "node:fs"
 
 const STOP_TIME_MAX = Duration.seconds(30)
 
@@ -15,8 +14,8 @@ export const run: Run = (_args, options) =>
   runMain(Effect.gen(function*() {
     const folder = DataFolder.at((options["data"] as string | undefined) ?? DataFolder.defaultPath())
     const endpoint = DataFolder.readEndpoint(folder)
-    const server = endpoint !== undefined && serves(endpoint.pid) && process.kill(endpoint.pid, "SIGTERM")
-    if (server) yield* awaitEnd(endpoint.pid)
+    const server = endpoint !== undefined && DataFolder.isServed(endpoint) && process.kill(endpoint.pid, "SIGTERM")
+    if (server) yield* awaitEnd(endpoint)
     const database = yield* EmbeddedPostgres.stopLeftOver(folder.postgres)
     const asJson = options["json"] === true
     if (asJson) sayJson({ data: folder.path, server, database })
@@ -26,17 +25,7 @@ export const run: Run = (_args, options) =>
     return Exit.ok
   }))
 
-/** Whether the process is a server of ours; a process number may belong to another program by now. */
-const serves = (pid: number): boolean => {
-  try {
-    return Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("main.ts\0up")
-  } catch {
-    // No such process.
-    return false
-  }
-}
-
-const awaitEnd = (pid: number) =>
-  Effect.suspend(() => (serves(pid) ? Effect.fail({ message: `process ${pid} does not end` }) : Effect.void)).pipe(
-    Effect.retry(Schedule.spaced(Duration.millis(50)).pipe(Schedule.upTo(STOP_TIME_MAX)))
-  )
+const awaitEnd = (endpoint: DataFolder.Endpoint) =>
+  Effect.suspend(() =>
+    DataFolder.isServed(endpoint) ? Effect.fail({ message: `process ${endpoint.pid} does not end` }) : Effect.void
+  ).pipe(Effect.retry(Schedule.spaced(Duration.millis(50)).pipe(Schedule.upTo(STOP_TIME_MAX))))

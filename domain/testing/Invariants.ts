@@ -58,7 +58,8 @@ const linkProblems = (state: ZoneState, inode: Inode, parents: ReadonlyArray<Ino
   const named = isRoot || parents.length > 0
   const problems: Array<string> = []
   const expect = (holds: boolean, what: string): void => void (holds || problems.push(what))
-  expect(named || inode.opens > 0, "nobody names it and nobody has it open")
+  const used = inode.opens + inode.locks.length + inode.waiters.length > 0
+  expect(named || used, "nobody names it, has it open, locks it or waits to lock it")
   if (inode.entries === undefined) {
     expect(inode.nlink === parents.length, `nlink is ${inode.nlink}, it has ${parents.length} names`)
     return problems
