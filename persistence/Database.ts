@@ -119,6 +119,8 @@ const connect = (options: DatabaseOptions) =>
       max: options.connectionsMax,
       connect_timeout: Math.ceil(options.statementMillisMax / 1000),
       backoff: () => RECONNECT_SECONDS,
+      // A statement behind a stuck one would share its fate, and its bytes would keep the dead connection alive.
+      max_pipeline: 0,
       onnotice: () => undefined,
       // The driver leaves Nagle's algorithm on, which holds small statements back for 40 ms.
       socket: () => openSocket(options),

@@ -8,7 +8,7 @@ import { type Actor, alice, bob, carol, root, STAFF } from "#domain/testing/Acto
 import { attributesSet } from "#domain/testing/Events.ts"
 import { given } from "#domain/testing/Given.ts"
 import { directory, fifo, file, opened, symlink, unset, written, xattr } from "#domain/testing/Steps.ts"
-import { ask, World } from "#domain/testing/World.ts"
+import { ask, type World } from "#domain/testing/World.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 import { describe, expect, it } from "vitest"
 

@@ -104,11 +104,11 @@ export class Happened<Name extends OperationName> extends Given {
 
   /** Requests of earlier batches that this command answered, by their labels, in order. */
   completing(...expected: ReadonlyArray<readonly [label: string, outcome: "granted" | ErrnoName]>): this {
-    const label = (number: number): string =>
-      expected.map(([label]) => label).find((label) => this.world.the(label) === number) ?? `request ${number}`
-    const found = this.outcome.completed.map(({ reply, request }) => {
+    const found = this.outcome.completed.map(({ reply, request }, index) => {
+      const label = expected[index]?.[0]
       const errno = reply.charCodeAt(0)
-      return [label(request), errno === 0 ? "granted" : nameOf(errno)]
+      const isIt = label !== undefined && this.world.the(label) === request
+      return [isIt ? label : `request ${request}`, errno === 0 ? "granted" : nameOf(errno)]
     })
     same("completed requests", found, expected)
     return this
@@ -149,7 +149,7 @@ export const done = <Name extends OperationName>(asked: Ask<Name>, label?: strin
 const repeat = (world: World, message: Message, first: Decision): void => {
   const command = message.commands[0] as Command
   if (isRead(command.operation)) return
-  const ended = !world.live.sessions.has(message.session)
+  const ended = world.live.ended.has(message.session)
   for (const decider of [world.decider, new Decider(world.replica)]) {
     const before = bytesOf(decider.state)
     const again = decider.decide(message)
