@@ -2,8 +2,7 @@
  * A client's way to blocks: any runner that answers. A block has one name and never changes, so the same request
  * may go to another runner when the first one does not answer.
  */
-import type { BlockError } from "#transport/BlockTransport.ts"
-import { type BlockTransport } from "#transport/BlockTransport.ts"
+import type { BlockError, BlockTransport } from "#transport/BlockTransport.ts"
 import { type Address, format } from "#transport/Connection.ts"
 import * as TcpBlocks from "#transport/TcpBlocks.ts"
 import * as Duration from "effect/Duration"

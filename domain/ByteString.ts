@@ -26,9 +26,3 @@ export const fromBytes = (bytes: Uint8Array): ByteString =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()
 
 export const toBytes = (bytes: ByteString): Uint8Array => Buffer.from(bytes, "latin1")
-
-/** Whether every character is one byte, as every decoder guarantees and every caller must. */
-export const isByteString = (value: string): boolean => {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0xff) return false
-  return true
-}

@@ -22,5 +22,3 @@ export const rootOf = (zone: ZoneNumber): InodeNumber => make(zone, ROOT_LOCAL)
 
 /** The root of the whole file system. */
 export const ROOT: InodeNumber = rootOf(0)
-
-export const isValid = (inode: number): boolean => Number.isSafeInteger(inode) && inode >= 1 && localOf(inode) >= 1

@@ -20,8 +20,6 @@ export const fromNanos = (nanos: bigint): Timestamp => {
   return { seconds: Number((nanos - rest) / perSecond), nanos: Number(rest) }
 }
 
-export const toNanos = (time: Timestamp): bigint => BigInt(time.seconds) * BigInt(NANOS_PER_SECOND) + BigInt(time.nanos)
-
 export const isValid = (time: Timestamp): boolean =>
   Number.isSafeInteger(time.seconds) && Number.isInteger(time.nanos) && time.nanos >= 0 && time.nanos < NANOS_PER_SECOND
 

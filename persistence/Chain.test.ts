@@ -66,7 +66,7 @@ describe("the chain of a zone's rows", () => {
       { codec: row!.codec + 1 }
     ]
     for (const change of changes) {
-      expect(problemIn([a!, { ...row!, ...change }]), JSON.stringify(change)).toBe(
+      expect(problemIn([a!, { ...row!, ...change }]), `${JSON.stringify(change)}`).toBe(
         "its contents do not give its hash"
       )
     }

@@ -60,6 +60,8 @@ export const open = (
       const reason = `the cluster has ${current} zones; stop its other runners (${others.join(", ")}) to add some`
       return yield* new ZonesRefused({ reason })
     }
-    yield* database.query("add zones", "update cadastre.cluster set zones = $1 where zones = $2", [zones, current])
-    return { id, zones }
+    const add = "update cadastre.cluster set zones = $1 where zones = $2 returning 1"
+    const added = yield* database.query("add zones", add, [zones, current])
+    // None when another runner was first: look again.
+    return added.length > 0 ? { id, zones } : yield* open(zones, runner)
   })

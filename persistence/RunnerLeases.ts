@@ -21,9 +21,6 @@ export class RunnerLease extends Context.Tag("cadastre/RunnerLease")<RunnerLease
   readonly holds: () => boolean
 }>() {}
 
-/** For a runner that is alone and needs no lease: tests of one zone. */
-export const layerAlways: Layer.Layer<RunnerLease> = Layer.succeed(RunnerLease, { holds: () => true })
-
 /** How much earlier than the database a runner considers its lease over, for clocks that drift. */
 const MARGIN = 0.1
 
@@ -33,8 +30,10 @@ const REGISTER = `
   on conflict (address) do update set runner = excluded.runner, healthy = excluded.healthy, expires = excluded.expires
   returning machine`
 
+/** In one order for all, or two runners that want the same shards could wait for each other. */
 const ACQUIRE = `
-  insert into cadastre.shard as s (shard, address) select unnest($2::text[]), $1
+  insert into cadastre.shard as s (shard, address)
+  select wanted, $1 from unnest($2::text[]) as wanted order by wanted
   on conflict (shard) do update set address = excluded.address
     where s.address = $1
       or not exists (select from cadastre.runner r where r.address = s.address and r.expires > now())

@@ -4,8 +4,7 @@
  */
 import { Limits } from "#domain/Limits.ts"
 import { BlockError, type BlockTransport } from "#transport/BlockTransport.ts"
-import type { ConnectFailed } from "#transport/Connection.ts"
-import { type Accept, type Address, connect, format } from "#transport/Connection.ts"
+import { type Accept, type Address, connect, type ConnectFailed, format } from "#transport/Connection.ts"
 import { Decoder, encode, type Frame, Kind } from "#transport/Frame.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as Duration from "effect/Duration"

@@ -4,7 +4,8 @@
  *
  * Synchronous: for small files a thread-pool round trip costs more than the call.
  */
-import type { Timestamp } from "#domain/Timestamp.ts"
+import { Errno } from "#domain/Errno.ts"
+import * as Timestamp from "#domain/Timestamp.ts"
 import * as Posix from "#native/Posix.ts"
 import * as Fs from "node:fs"
 
@@ -20,14 +21,16 @@ export interface LocalStat {
   readonly rdev: number
   /** Device and inode, which name the file whatever its names are. */
   readonly identity: string
-  readonly atime: Timestamp
-  readonly mtime: Timestamp
+  readonly atime: Timestamp.Timestamp
+  readonly mtime: Timestamp.Timestamp
 }
 
 export interface LocalFiles {
   /** Whether nothing is rounded and every kind of file can be made. */
   readonly exact: boolean
   readonly lstat: (path: Buffer) => LocalStat
+  /** The same; undefined if nothing has the name. */
+  readonly find: (path: Buffer) => LocalStat | undefined
   /** Names in a folder, sorted by bytes. */
   readonly list: (path: Buffer) => ReadonlyArray<Buffer>
   readonly readlink: (path: Buffer) => Buffer
@@ -41,7 +44,7 @@ export interface LocalFiles {
   /** Of a link itself. */
   readonly lchown: (path: Buffer, uid: number, gid: number) => void
   /** Of a link itself. */
-  readonly setTimes: (path: Buffer, atime: Timestamp, mtime: Timestamp) => void
+  readonly setTimes: (path: Buffer, atime: Timestamp.Timestamp, mtime: Timestamp.Timestamp) => void
   /** Extended attributes; undefined where they need the native part. */
   readonly xattrs: ((path: Buffer) => ReadonlyArray<readonly [name: Buffer, value: Buffer]>) | undefined
   readonly setXattr: ((path: Buffer, name: Buffer, value: Buffer) => void) | undefined
@@ -68,22 +71,31 @@ const overPosix = (posix: Posix.Posix): LocalFiles => {
   const into = Posix.makeStat()
   const field = (index: number): number => into[index] as number
   const { Stat } = Posix
+  const found = (): LocalStat => ({
+    mode: field(Stat.mode),
+    uid: field(Stat.uid),
+    gid: field(Stat.gid),
+    nlink: field(Stat.nlink),
+    size: field(Stat.size),
+    allocated: field(Stat.blocks) * BLOCK_BYTES,
+    rdev: field(Stat.rdev),
+    identity: `${field(Stat.dev)}:${field(Stat.ino)}`,
+    atime: { seconds: field(Stat.atimeSeconds), nanos: field(Stat.atimeNanos) },
+    mtime: { seconds: field(Stat.mtimeSeconds), nanos: field(Stat.mtimeNanos) }
+  })
   return {
     exact: true,
     lstat: (path) => {
       posix.lstat(path, into)
-      return {
-        mode: field(Stat.mode),
-        uid: field(Stat.uid),
-        gid: field(Stat.gid),
-        nlink: field(Stat.nlink),
-        size: field(Stat.size),
-        allocated: field(Stat.blocks) * BLOCK_BYTES,
-        rdev: field(Stat.rdev),
-        identity: `${field(Stat.dev)}:${field(Stat.ino)}`,
-        atime: { seconds: field(Stat.atimeSeconds), nanos: field(Stat.atimeNanos) },
-        mtime: { seconds: field(Stat.mtimeSeconds), nanos: field(Stat.mtimeNanos) }
-      }
+      return found()
+    },
+    // Without an error for what is usual: most names that are looked for are free.
+    find: (path) => {
+      const result = posix.calls.lstat(path, into)
+      if (result >= 0) return found()
+      if (result === -Errno.ENOENT) return undefined
+      posix.lstat(path, into)
+      return found()
     },
     list: (path) => [...posix.scandir(path).names].sort((a, b) => Buffer.compare(a, b)),
     readlink: (path) => posix.readlink(path),
@@ -115,26 +127,25 @@ const overPosix = (posix: Posix.Posix): LocalFiles => {
 const PRIVATE_FOLDER = 0o700
 const NANOS = 1_000_000_000
 
+const fromNode = (stat: Fs.BigIntStats): LocalStat => ({
+  mode: Number(stat.mode),
+  uid: Number(stat.uid),
+  gid: Number(stat.gid),
+  nlink: Number(stat.nlink),
+  size: Number(stat.size),
+  allocated: Number(stat.blocks) * BLOCK_BYTES,
+  rdev: Number(stat.rdev),
+  identity: `${stat.dev}:${stat.ino}`,
+  atime: Timestamp.fromNanos(stat.atimeNs),
+  mtime: Timestamp.fromNanos(stat.mtimeNs)
+})
+
 const overNode: LocalFiles = {
   exact: false,
-  lstat: (path) => {
-    const stat = Fs.lstatSync(path, { bigint: true })
-    const time = (nanos: bigint): Timestamp => ({
-      seconds: Number(nanos / BigInt(NANOS)),
-      nanos: Number(nanos % BigInt(NANOS))
-    })
-    return {
-      mode: Number(stat.mode),
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
-      nlink: Number(stat.nlink),
-      size: Number(stat.size),
-      allocated: Number(stat.blocks) * BLOCK_BYTES,
-      rdev: Number(stat.rdev),
-      identity: `${stat.dev}:${stat.ino}`,
-      atime: time(stat.atimeNs),
-      mtime: time(stat.mtimeNs)
-    }
+  lstat: (path) => fromNode(Fs.lstatSync(path, { bigint: true })),
+  find: (path) => {
+    const stat = Fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    return stat === undefined ? undefined : fromNode(stat)
   },
   list: (path) => Fs.readdirSync(path, { encoding: "buffer" }).sort((a, b) => Buffer.compare(a, b)),
   readlink: (path) => Fs.readlinkSync(path, { encoding: "buffer" }),
@@ -151,7 +162,7 @@ const overNode: LocalFiles = {
   nextData: undefined
 }
 
-const inSeconds = ({ nanos, seconds }: Timestamp): number => seconds + nanos / NANOS
+const inSeconds = ({ nanos, seconds }: Timestamp.Timestamp): number => seconds + nanos / NANOS
 
 /** The path of a name in a folder. */
 export const joinPath = (folder: Buffer, name: Uint8Array): Buffer =>

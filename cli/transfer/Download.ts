@@ -77,15 +77,6 @@ export const download = (
       }
     }
 
-    const existing = (path: Buffer): LocalStat | undefined => {
-      try {
-        return local.lstat(path)
-      } catch (cause) {
-        if (codeOf(cause) === "ENOENT") return undefined
-        throw cause
-      }
-    }
-
     /** Owner, mode and times, in the order in which none undoes another. */
     const finish = (path: Buffer, attributes: Attributes): void => {
       if (!options.preserve) return
@@ -191,7 +182,7 @@ export const download = (
           if (outcome === undefined || outcome.errno !== 0) return failedWith(link.path, outcome?.errno ?? 0)
           const { target } = outcome.reply as ReplyOf<"readLink">
           const made = attempt(link.local, () => {
-            const before = existing(link.local)
+            const before = local.find(link.local)
             if (before !== undefined && !Mode.isDirectory(before.mode)) local.remove(link.local)
             local.symlink(Buffer.from(toBytes(target)), link.local)
           })
@@ -234,7 +225,7 @@ export const download = (
         if (options.preserve && local.setXattr !== undefined) attributed.push(one)
         if (Mode.isDirectory(attributes.mode)) {
           const made = attempt(one.local, () => {
-            const before = existing(one.local)
+            const before = local.find(one.local)
             if (before === undefined) local.mkdir(one.local)
             else if (!Mode.isDirectory(before.mode)) throw Object.assign(new Error(), { code: "ENOTDIR" })
           })
@@ -256,7 +247,7 @@ export const download = (
         const { attributes: { size } } = one
         report.progress.expect(1, size)
         let stat: LocalStat | undefined
-        if (!attempt(one.local, () => stat = existing(one.local))) return
+        if (!attempt(one.local, () => stat = local.find(one.local))) return
         if (isSame(one, stat)) {
           finish(one.local, one.attributes)
           return report.skipped(size)
@@ -279,7 +270,7 @@ export const download = (
         return report.failed(toText(one.path), `a ${Mode.kindOf(one.attributes.mode)} needs the native part (apt-get install g++)`)
       }
       const made = attempt(one.local, () => {
-        if (existing(one.local) !== undefined) local.remove(one.local)
+        if (local.find(one.local) !== undefined) local.remove(one.local)
         mknod(one.local, (one.attributes.mode & Mode.S_IFMT) | PRIVATE_FILE, one.attributes.rdev)
       })
       if (!made) return
@@ -296,7 +287,7 @@ export const download = (
       }
       laterLinks.push(() => {
         const made = attempt(one.local, () => {
-          const before = existing(one.local)
+          const before = local.find(one.local)
           if (before !== undefined && before.identity === local.lstat(first).identity) return
           if (before !== undefined) local.remove(one.local)
           local.link(first, one.local)

@@ -515,13 +515,13 @@ const readInto = (path: Buffer, room: Buffer): number | string => {
     return codeOf(cause)
   }
   try {
+    // A file that is no longer than it was gives less than the room, and that is its end: one call is enough.
     let size = 0
-    while (size < room.length) {
+    for (;;) {
       const count = Fs.readSync(fd, room, size, room.length - size, size)
-      if (count === 0) break
       size += count
+      if (count === 0 || size === room.length || size === room.length - 1) return size
     }
-    return size
   } catch (cause) {
     return codeOf(cause)
   } finally {
