@@ -100,7 +100,9 @@ export const download = (
       const batch = files
       files = []
       const steps = batch.map((file): Batcher.Step => ({
-        commands: [command("readExtents", { inode: file.attributes.inode, handle: 0, offset: 0, length: file.attributes.size })],
+        commands: [
+          command("readExtents", { inode: file.attributes.inode, handle: 0, offset: 0, length: file.attributes.size })
+        ],
         onOutcomes: ([outcome]) => located.push({ file, outcome: outcome as Outcome })
       }))
       const located: Array<{ readonly file: Wanted; readonly outcome: Outcome }> = []
@@ -120,7 +122,11 @@ export const download = (
       const whole = extents.length === 1 && extent !== undefined && extent.offset === 0 && extent.length === size
       const write = whole && size <= SMALL_FILE_BYTES_MAX
         ? writeSmall(file, extent)
-        : writeLarge(file, length === size ? Stream.fromIterable(extents) : fs.extents(file.attributes.inode, file.path), size)
+        : writeLarge(
+          file,
+          length === size ? Stream.fromIterable(extents) : fs.extents(file.attributes.inode, file.path),
+          size
+        )
       // A damaged or missing block costs its file, not the copy.
       return Effect.catchIf(write, (error) => error._tag === "DataError" && error.damaged, (error) =>
         Effect.sync(() => {
@@ -163,8 +169,7 @@ export const download = (
               writeAll(fd, bytes, at)
               at += bytes.length
             }))
-        }).pipe(Effect.catchAllDefect((cause) =>
-          Effect.fail(new DataError({ path: file.local.toString(), reason: codeOf(cause), damaged: false }))))
+        }).pipe(Effect.catchAllDefect(notWritten(file.local)))
         done(file, size)
       })))
 
@@ -267,7 +272,10 @@ export const download = (
     const takeSpecial = (one: Wanted): void => {
       const { mknod } = local
       if (mknod === undefined) {
-        return report.failed(toText(one.path), `a ${Mode.kindOf(one.attributes.mode)} needs the native part (apt-get install g++)`)
+        return report.failed(
+          toText(one.path),
+          `a ${Mode.kindOf(one.attributes.mode)} needs the native part (apt-get install g++)`
+        )
       }
       const made = attempt(one.local, () => {
         if (local.find(one.local) !== undefined) local.remove(one.local)
@@ -320,7 +328,10 @@ export const download = (
 const PRIVATE_FILE = 0o600
 const WRITE_FLAGS = Fs.constants.O_CREAT | Fs.constants.O_WRONLY | Fs.constants.O_TRUNC | Fs.constants.O_NOFOLLOW
 
+/** A local file that cannot be written ends the copy: the next one would not fit either. */
+const notWritten = (path: Buffer) => (cause: unknown): Effect.Effect<never, DataError> =>
+  Effect.fail(new DataError({ path: path.toString(), reason: codeOf(cause), damaged: false }))
+
 const writeAll = (fd: number, bytes: Uint8Array, position: number): void => {
   for (let at = 0; at < bytes.length;) at += Fs.writeSync(fd, bytes, at, bytes.length - at, position + at)
 }
-
