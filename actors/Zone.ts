@@ -396,6 +396,9 @@ export const make = (
     }
   })
 
+/** One for all zones of the process: a batch is encoded and copied out in one go. */
+const writer = new Writer(64 * 1024)
+
 /** What one life of a zone has in its hands. */
 class Activation {
   readonly epoch: number
@@ -405,7 +408,6 @@ class Activation {
   snapshotSequence: number
   saving = false
   journalBytes = 0
-  private readonly writer = new Writer(64 * 1024)
   private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
 
   constructor(epoch: number, decider: Decider, head: Chain.ChainHead, snapshotSequence: number) {
@@ -416,8 +418,8 @@ class Activation {
   }
 
   row(zone: number, batch: Batch.Batch): Chain.JournalRow {
-    this.writer.reset()
-    BatchCodec.encode(this.writer, batch)
+    writer.reset()
+    BatchCodec.encode(writer, batch)
     const { hash: previous, sequence } = this.head
     const row = {
       zone,
@@ -426,7 +428,7 @@ class Activation {
       epoch: this.epoch,
       time: batch.time,
       codec: BatchCodec.VERSION,
-      payload: this.writer.take(),
+      payload: writer.take(),
       previous
     }
     return { ...row, hash: Chain.hashOf(row) }

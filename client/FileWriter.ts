@@ -9,6 +9,7 @@ import type { SliceNumbers } from "#client/SliceNumbers.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { RequestOf } from "#domain/Operations.ts"
 import type { BlockError } from "#transport/BlockTransport.ts"
+import { shared as pool } from "#transport/BufferPool.ts"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -49,11 +50,17 @@ export const make = (
       const index = Math.floor(sliceBytes / Limits.blockBytesMax)
       const key = keyOf(slice, index, filled)
       const bytes = block.subarray(0, filled)
+      const slab = block
       sliceBytes += filled
       block = undefined
       filled = 0
       yield* permits.take(1)
-      const upload = Effect.ensuring(Effect.mapError(client.blocks.store(key, bytes), dataError), permits.release(1))
+      const upload = client.blocks.store(key, bytes).pipe(
+        // A block that failed may still be on its way out; its memory is not used again.
+        Effect.tap(() => Effect.sync(() => pool.give(slab))),
+        Effect.mapError(dataError),
+        Effect.ensuring(permits.release(1))
+      )
       uploads.push(yield* Effect.forkIn(upload, scope))
     })
 
@@ -69,7 +76,7 @@ export const make = (
       Effect.gen(function*() {
         for (let at = 0; at < bytes.length;) {
           if (slice === 0) slice = yield* numbers.take(zone)
-          block ??= Buffer.allocUnsafeSlow(Limits.blockBytesMax)
+          block ??= pool.take(Limits.blockBytesMax)
           const count = Math.min(bytes.length - at, block.length - filled)
           block.set(bytes.subarray(at, at + count), filled)
           at += count

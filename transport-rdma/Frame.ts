@@ -6,6 +6,7 @@
  *   length u32, data length u32, CRC32C of the data u32, CRC32C of the head so far and the text u32
  */
 import { Limits } from "#domain/Limits.ts"
+import type { BufferPool } from "#transport/BufferPool.ts"
 import { crc32c } from "@node-rs/crc32"
 
 export const Kind = { fetch: 1, store: 2, data: 3, stored: 4, error: 5 } as const
@@ -20,6 +21,9 @@ export interface Frame {
   readonly text: string
   readonly data: Uint8Array
 }
+
+/** Smaller data are not worth a place in the pool. */
+export const POOLED_BYTES_MIN = 64 * 1024
 
 const HEAD_BYTES = 32
 export const TEXT_BYTES_MAX = 4096
@@ -45,11 +49,17 @@ export const encode = (frame: Partial<Frame> & { readonly kind: number; readonly
 
 /** Takes a stream of bytes apart into frames. Says why when the stream is none of ours. */
 export class Decoder {
+  /** Where data of some size go; they are their user's to give back. */
+  private readonly pool: BufferPool | undefined
   private head = Buffer.alloc(HEAD_BYTES)
   private text = Buffer.alloc(0)
   private data = Buffer.alloc(0)
   private filled = 0
   private stage: "head" | "text" | "data" = "head"
+
+  constructor(pool?: BufferPool) {
+    this.pool = pool
+  }
 
   /** Calls back for each whole frame in order. Returns what is wrong with the stream, if anything. */
   push(chunk: Buffer, use: (frame: Frame) => void): string | undefined {
@@ -71,7 +81,9 @@ export class Decoder {
       } else if (this.stage === "text") {
         const sum = crc32c(this.text, crc32c(this.head.subarray(0, HEAD_BYTES - 4)))
         if (sum !== this.head.readUInt32LE(HEAD_BYTES - 4)) return "a frame's head is corrupt"
-        this.data = Buffer.allocUnsafeSlow(this.head.readUInt32LE(20))
+        const bytes = this.head.readUInt32LE(20)
+        const pooled = this.pool !== undefined && bytes >= POOLED_BYTES_MIN
+        this.data = pooled ? this.pool.take(bytes) : Buffer.allocUnsafeSlow(bytes)
         this.stage = "data"
       } else {
         if (this.data.length > 0 && crc32c(this.data) !== this.head.readUInt32LE(24)) {

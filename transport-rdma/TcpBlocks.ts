@@ -4,8 +4,9 @@
  */
 import { Limits } from "#domain/Limits.ts"
 import { BlockError, type BlockTransport } from "#transport/BlockTransport.ts"
+import { shared as pool } from "#transport/BufferPool.ts"
 import { type Accept, type Address, connect, type ConnectFailed, format } from "#transport/Connection.ts"
-import { Decoder, encode, type Frame, Kind } from "#transport/Frame.ts"
+import { Decoder, encode, type Frame, Kind, POOLED_BYTES_MIN } from "#transport/Frame.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,7 +27,7 @@ const REQUEST_TIME_MAX = Duration.seconds(60)
 export const serve = (blocks: BlockTransport): Effect.Effect<Accept> =>
   Effect.map(Effect.runtime(), (runtime) => (socket) => {
     const run = Runtime.runFork(runtime)
-    const decoder = new Decoder()
+    const decoder = new Decoder(pool)
     let working = 0
     const answer = (head: Buffer, data?: Uint8Array): void => {
       if (socket.writable) {
@@ -47,7 +48,12 @@ export const serve = (blocks: BlockTransport): Effect.Effect<Accept> =>
           answer(encode({ kind: Kind.data, request, data }), data)
         })
         : Effect.map(blocks.store(frame.text, frame.data), () => answer(encode({ kind: Kind.stored, request })))
-      run(Effect.catchAllCause(work, (cause) =>
+      // What failed may still be read by whoever was at it; its memory is not used again.
+      const handled = Effect.tap(work, () =>
+        Effect.sync(() => {
+          if (frame.data.length >= POOLED_BYTES_MIN) pool.give(frame.data as Buffer)
+        }))
+      run(Effect.catchAllCause(handled, (cause) =>
         Effect.sync(() => {
           const failure = cause._tag === "Fail" ? cause.error : undefined
           const kind = failure?.kind ?? "unavailable"
