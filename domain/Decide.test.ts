@@ -136,11 +136,12 @@ describe("the floor of a session", () => {
     expect(replies()).toEqual([4, 5, 6])
   })
 
-  it("never goes down", () => {
+  it("never goes down, and is told to the journal once", () => {
     const { world } = given()
     alone(world, messageOf(world, alice, [reserve(alice)], { floor: 2 }))
-    const { batch } = alone(world, messageOf(world, alice, [reserve(alice)], { floor: 1 }))
-    expect(batch?.floors).toEqual([])
+    for (const floor of [1, 2]) {
+      expect(alone(world, messageOf(world, alice, [reserve(alice)], { floor })).batch?.floors).toEqual([])
+    }
     expect(world.live.expectSession(alice.session).floor).toBe(2)
   })
 
@@ -175,27 +176,34 @@ describe("the floor of a session", () => {
 })
 
 describe("the window of a session", () => {
-  it("is as many numbers as the zone remembers replies", () => {
-    const { world } = given()
-    world.skipTo(alice, Limits.repliesPerSessionMax - 1)
-    expect(alone(world, messageOf(world, alice, [reserve(alice)])).outcomes).toEqual(["ok"])
-    expect(alone(world, messageOf(world, alice, [reserve(alice)]))).toMatchObject({
-      outcomes: ["EAGAIN"],
-      batch: undefined
+  const remembered = (world: World): void =>
+    world.forge((state) => {
+      const { replies } = state.expectSession(alice.session)
+      for (let number = 1; number <= Limits.repliesPerSessionMax; number++) replies.set(number, "\0\0")
     })
+
+  it("is as many replies as the zone remembers for one session", () => {
+    const { world } = given(remembered)
+    world.skipTo(alice, Limits.repliesPerSessionMax + 1)
+    const { outcomes } = alone(world, messageOf(world, alice, [stat(alice, 1), reserve(alice)]))
+    expect(outcomes).toEqual(["ok", "EAGAIN"])
+    expect(alone(world, messageOf(world, bob, [reserve(bob)])).outcomes).toEqual(["ok"])
   })
 
-  it("does not count reads", () => {
+  it("opens with the floor that a message tells, though no batch has carried it yet", () => {
+    const { world } = given(remembered)
+    const floor = Limits.repliesPerSessionMax + 1
+    world.skipTo(alice, floor)
+    expect(alone(world, messageOf(world, alice, [reserve(alice)], { floor })).outcomes).toEqual(["ok"])
+    expect(world.live.expectSession(alice.session).replies.size).toBe(1)
+  })
+
+  it("does not move with requests that the zone remembers nothing of: reads, and those to other zones", () => {
     const { world } = given()
     world.skipTo(alice, Limits.repliesPerSessionMax * 3)
     expect(alone(world, messageOf(world, alice, [stat(alice, 1)])).outcomes).toEqual(["ok"])
-  })
-
-  it("moves on with the floor that a message tells, not only with the one that a batch has carried", () => {
-    const { world } = given()
-    const number = Limits.repliesPerSessionMax * 3
-    world.skipTo(alice, number)
-    expect(alone(world, messageOf(world, alice, [reserve(alice)], { floor: number })).outcomes).toEqual(["ok"])
+    const floor = world.last(alice) + 1
+    expect(alone(world, messageOf(world, alice, [reserve(alice)], { floor })).outcomes).toEqual(["ok"])
   })
 
   it("begins at the floor of the message that opens the session", () => {
@@ -204,6 +212,13 @@ describe("the window of a session", () => {
     world.skipTo(dave, floor)
     const { outcomes } = alone(world, messageOf(world, dave, [reserve(dave), reserve(dave)], { floor }))
     expect(outcomes).toEqual(["ok", "ok"])
+  })
+
+  it("does not close because one request waits for long", () => {
+    const { world } = given(file("/x"), locked(root, "/x"), awaited("alice", alice, "/x"))
+    world.skipTo(alice, Limits.repliesPerSessionMax * 3)
+    const message = messageOf(world, alice, [reserve(alice)], { floor: world.the("alice") })
+    expect(alone(world, message).outcomes).toEqual(["ok"])
   })
 })
 
@@ -252,6 +267,15 @@ describe("a session", () => {
     expect(outcomes.slice(0, 2)).toEqual(["ok", "ok"])
     expect(outcomes[2]).not.toBe("ok")
     expect([world.live.sessions.has(dave.session), world.live.ended.has(dave.session)]).toEqual([false, true])
+  })
+
+  it("that ended leaves no refusals behind in the activation", () => {
+    const { world } = given()
+    alone(world, messageOf(world, alice, [unlink(alice, "/no"), unlink(alice, "/no")]))
+    const refusals = Reflect.get(world.decider, "refusals") as ReadonlyMap<number, unknown>
+    expect(refusals.has(alice.session)).toBe(true)
+    ended(alice)(world)
+    expect(refusals.has(alice.session)).toBe(false)
   })
 
   it("is remembered as ended while others come and go, up to a limit", () => {

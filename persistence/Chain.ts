@@ -53,6 +53,7 @@ export const START: ChainHead = { sequence: 0, hash: GENESIS }
 
 /** Why the row does not continue the chain; undefined when it does. */
 export const problemOf = (head: ChainHead, row: JournalRow): string | undefined => {
+  if (row.first <= head.sequence) return `events ${row.first} to ${head.sequence} are there twice`
   if (row.first !== head.sequence + 1) {
     return `events ${head.sequence + 1} to ${row.first - 1} are missing`
   }

@@ -153,6 +153,8 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("a database
     Effect.gen(function*() {
       const refusals = [
         [{ host: "/nowhere" }, "ENOENT"],
+        // One that fails at once, as a network that is down does.
+        [{ host: `/${"x".repeat(200)}` }, "EINVAL"],
         [{ host: "127.0.0.1", port: yield* unusedPort }, "ECONNREFUSED"],
         [{ password: Redacted.make("wrong") }, "28P01"],
         [{ database: "none_of_that_name" }, "3D000"]

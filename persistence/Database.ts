@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Net from "node:net"
+import { Duplex } from "node:stream"
 import postgres from "postgres"
 
 /**
@@ -125,32 +126,45 @@ const connect = (options: DatabaseOptions) =>
       // The driver leaves Nagle's algorithm on, which holds small statements back for 40 ms.
       socket: () => openSocket(options),
       connection: { application_name: "cadastre", statement_timeout: options.statementMillisMax }
-    } as postgres.Options<Record<string, never>> & { readonly socket: () => Net.Socket }
+    } as postgres.Options<Record<string, never>> & { readonly socket: () => Promise<Duplex> }
   )
 
 /**
- * Connecting already: what goes wrong reaches the driver as the socket's events, which it knows how to take. A
- * connection on which nothing moves for twice a statement's time is idle or dead, and goes.
+ * A connected socket. One that cannot connect fails at the driver's first write instead: the driver listens only
+ * when it has a socket, and loses a connection for good that gets none. A connection on which nothing moves for
+ * twice a statement's time is idle or dead, and goes.
  */
-const openSocket = ({ host, port, statementMillisMax }: DatabaseOptions): Net.Socket => {
-  const socket = host.startsWith("/")
-    ? Net.connect(`${host}/.s.PGSQL.${port}`)
-    : Net.connect({ host, port, noDelay: true })
-  return socket.setTimeout(2 * statementMillisMax, () => socket.destroy())
-}
+const openSocket = ({ host, port, statementMillisMax }: DatabaseOptions): Promise<Duplex> =>
+  new Promise((resolve) => {
+    const socket = host.startsWith("/")
+      ? Net.connect(`${host}/.s.PGSQL.${port}`)
+      : Net.connect({ host, port, noDelay: true })
+    const fail = (cause: Error): void =>
+      resolve(new Duplex({ read: () => undefined, write: (_bytes, _encoding, done) => done(cause) }))
+    socket.once("error", fail)
+    socket.setTimeout(
+      2 * statementMillisMax,
+      () => socket.destroy(Object.assign(new Error("nothing came for too long"), { code: "ETIMEDOUT" }))
+    )
+    socket.once("connect", () => {
+      socket.off("error", fail)
+      resolve(socket)
+    })
+  })
 
-/** Codes of failures after which nothing can have been committed. */
-const certain: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT", "ENOTFOUND", "EAI_AGAIN", "CONNECT_TIMEOUT"])
+/** What the system was asked for when nothing can have reached the server yet. */
+const connecting: ReadonlySet<unknown> = new Set(["connect", "getaddrinfo"])
 
 const fromCause = (operation: string, cause: unknown): DatabaseError => {
-  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown }
+  const { code, message, syscall } = cause as Readonly<Record<"code" | "message" | "syscall", unknown>>
   const text = typeof code === "string" ? code : undefined
   const reason = typeof message === "string" && message !== "" ? message : String(cause)
   const refusedByServer = cause instanceof postgres.PostgresError
+  const neverConnected = connecting.has(syscall) || code === "CONNECT_TIMEOUT"
   return new DatabaseError({
     operation,
     reason: text === undefined || reason.includes(text) ? reason : `${reason} (${text})`,
     code: text,
-    uncertain: !refusedByServer && (text === undefined || !certain.has(text))
+    uncertain: !refusedByServer && !neverConnected
   })
 }

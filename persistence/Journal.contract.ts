@@ -174,6 +174,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectRows(yield* journal.read(ZONE, 0, 10, MIB), [...mine, next])
         expectRows(yield* journal.read(ZONE + 1, 0, 10, MIB), other)
         expectHead(yield* journal.head(ZONE + 1), Chain.headOf(other[0]!))
+        expectHead(yield* journal.head(ZONE), Chain.headOf(next))
         expect(yield* journal.sequenceAt(ZONE + 1, 2 ** 33, 0)).toBe(2)
         expect(yield* journal.snapshots(ZONE + 1)).toEqual([])
         yield* journal.removeSnapshot(ZONE + 1, mine[1]!.last)

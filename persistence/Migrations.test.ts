@@ -44,6 +44,25 @@ describe("migrations", () => {
       expect(versions.map(([version]) => version)).toEqual(versions.map((_, index) => index + 1))
     }))
 
+  it.scopedLive("pass over a step that another runner took meanwhile", () =>
+    Effect.gen(function*() {
+      const database = yield* Database.make(yield* freshDatabase)
+      let overtaken = false
+      const slow = Database.Database.of({
+        ...database,
+        query: (operation, text, values) =>
+          Effect.tap(database.query(operation, text, values), () => {
+            if (operation !== "read migrations") return Effect.void
+            overtaken = true
+            return migrateOn(database)
+          })
+      })
+      yield* migrateOn(slow)
+      expect(overtaken).toBe(true)
+      const [, versions] = yield* shapeOf(database)
+      expect(versions.map(([version]) => version)).toEqual(versions.map((_, index) => index + 1))
+    }))
+
   it.scopedLive("refuse the tables of a newer program, and say what to do", () =>
     Effect.gen(function*() {
       const database = yield* Database.make(yield* freshDatabase)

@@ -4,7 +4,7 @@
  *
  * A runner's shards are free for others once its lease has run out or it has left.
  */
-import { Database, type DatabaseError } from "#persistence/Database.ts"
+import { Database, type DatabaseError, type Row } from "#persistence/Database.ts"
 import { PersistenceError } from "@effect/cluster/ClusterError"
 import * as RunnerStorage from "@effect/cluster/RunnerStorage"
 import * as Clock from "effect/Clock"
@@ -14,11 +14,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 /**
- * Whether this runner still holds its lease, by its own monotonic clock. A zone asks before it answers reads
- * that no append vouches for: after the lease, another runner may have the zone.
+ * The number of the lease that this runner holds, by its own monotonic clock; undefined if it holds none. It stays
+ * the same for as long as the lease has not been over in between. A zone asks before it answers reads that no append
+ * vouches for: between two leases, another runner may have had the zone.
  */
 export class RunnerLease extends Context.Tag("cadastre/RunnerLease")<RunnerLease, {
-  readonly holds: () => boolean
+  readonly term: () => number | undefined
 }>() {}
 
 /** How much earlier than the database a runner considers its lease over, for clocks that drift. */
@@ -39,11 +40,12 @@ const ACQUIRE = `
       or not exists (select from cadastre.runner r where r.address = s.address and r.expires > now())
   returning shard`
 
+/** No row if there is no lease to extend; one without a shard if it holds none. */
 const REFRESH = `
   with lease as (
     update cadastre.runner set expires = now() + make_interval(secs => $2) where address = $1 returning 1
   )
-  select shard from cadastre.shard where address = $1 and exists (select from lease)`
+  select shard from lease left join cadastre.shard on address = $1`
 
 /** Runners whose lease ran out this long ago are forgotten. */
 const FORGET = "delete from cadastre.runner where expires < now() - interval '1 day'"
@@ -56,18 +58,23 @@ export const layer = (options: {
     const clock = yield* Effect.clock
     const seconds = Duration.toSeconds(options.lease)
     let validUntil = 0n
+    let term = 0
+    let left = true
 
     /** The lease counts from before the statement that extends it. */
-    const extending = <A>(statement: Effect.Effect<A, DatabaseError>): Effect.Effect<A, DatabaseError> =>
+    const extending = (statement: Effect.Effect<ReadonlyArray<Row>, DatabaseError>) =>
       Effect.gen(function*() {
         const before = yield* Clock.currentTimeNanos
-        const result = yield* statement
+        const rows = yield* statement
+        if (left || rows.length === 0) return rows
+        if ((yield* Clock.currentTimeNanos) >= validUntil) term++
         validUntil = before + BigInt(Math.floor(seconds * (1 - MARGIN) * 1e9))
-        return result
+        return rows
       })
     const orFail = <A>(effect: Effect.Effect<A, DatabaseError>): Effect.Effect<A, PersistenceError> =>
       Effect.mapError(effect, (cause) => new PersistenceError({ cause }))
-    const shards = (rows: ReadonlyArray<ReadonlyArray<unknown>>): Array<string> => rows.map(([shard]) => String(shard))
+    const shards = (rows: ReadonlyArray<Row>): Array<string> =>
+      rows.flatMap(([shard]) => typeof shard === "string" ? [shard] : [])
 
     const storage = RunnerStorage.makeEncoded({
       getRunners: orFail(Effect.map(
@@ -80,13 +87,19 @@ export const layer = (options: {
       register: (address, runner, healthy) =>
         orFail(Effect.gen(function*() {
           yield* database.query("forget lost runners", FORGET)
+          left = false
           const [row] = yield* extending(database.query("register", REGISTER, [address, runner, healthy, seconds]))
           return Number(row?.[0])
         })),
+      // Others may take its shards at once, though its zones still end.
       unregister: (address) =>
-        orFail(
-          Effect.asVoid(database.query("unregister", "delete from cadastre.runner where address = $1", [address]))
-        ),
+        orFail(Effect.suspend(() => {
+          left = true
+          validUntil = 0n
+          return Effect.asVoid(
+            database.query("unregister", "delete from cadastre.runner where address = $1", [address])
+          )
+        })),
       setRunnerHealth: (address, healthy) =>
         orFail(Effect.asVoid(
           database.query("judge a runner", "update cadastre.runner set healthy = $2 where address = $1", [
@@ -111,6 +124,6 @@ export const layer = (options: {
           )
         )
     })
-    const lease = RunnerLease.of({ holds: () => clock.unsafeCurrentTimeNanos() < validUntil })
+    const lease = RunnerLease.of({ term: () => clock.unsafeCurrentTimeNanos() < validUntil ? term : undefined })
     return Context.make(RunnerStorage.RunnerStorage, storage).pipe(Context.add(RunnerLease, lease))
   }))

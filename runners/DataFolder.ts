@@ -66,8 +66,9 @@ export const hold = (path: string): Effect.Effect<DataFolder, DataFolderRefused,
       try: () => {
         Fs.mkdirSync(folder.path, { recursive: true, mode: 0o755 })
         Fs.accessSync(folder.path, Fs.constants.W_OK)
-        if (!Fs.existsSync(folder.secretFile)) {
-          Fs.writeFileSync(folder.secretFile, `${randomBytes(SECRET_BYTES).toString("base64url")}\n`, { mode: 0o600 })
+        // An empty one is what a power cut leaves.
+        if (!Fs.existsSync(folder.secretFile) || readText(folder.secretFile) === "") {
+          replaceFile(folder.secretFile, `${randomBytes(SECRET_BYTES).toString("base64url")}\n`, 0o600)
         }
       },
       catch: (cause) => new DataFolderRefused({ folder: folder.path, reason: (cause as Error).message })
@@ -99,16 +100,20 @@ const listenOn = (folder: DataFolder): Effect.Effect<Net.Server, DataFolderRefus
     server.listen(`\0cadastre-${name}`, () => resume(Effect.succeed(server)))
   })
 
-export const readSecret = (folder: DataFolder): Redacted.Redacted<string> =>
-  Redacted.make(Fs.readFileSync(folder.secretFile, "utf8").trim())
+export const readSecret = (folder: DataFolder): Redacted.Redacted<string> => Redacted.make(readText(folder.secretFile))
 
 /** What the last server of the folder told; it may be gone. */
 export const readEndpoint = (folder: DataFolder): Endpoint | undefined => {
   if (!Fs.existsSync(folder.endpointFile)) return undefined
-  const { host, pid, port } = JSON.parse(Fs.readFileSync(folder.endpointFile, "utf8")) as Partial<Endpoint>
-  return typeof host === "string" && typeof port === "number" && typeof pid === "number"
-    ? { host, port, pid }
-    : undefined
+  try {
+    const { host, pid, port } = JSON.parse(readText(folder.endpointFile)) as Partial<Endpoint>
+    return typeof host === "string" && typeof port === "number" && typeof pid === "number"
+      ? { host, port, pid }
+      : undefined
+  } catch {
+    // Cut short by a power cut, or another's file: it tells nothing.
+    return undefined
+  }
 }
 
 /** Whether the process still serves it; its number may belong to another program by now. */
@@ -121,8 +126,14 @@ export const isServed = ({ pid }: Endpoint): boolean => {
   }
 }
 
-export const writeEndpoint = (folder: DataFolder, endpoint: Endpoint): void => {
-  const partial = `${folder.endpointFile}.${process.pid}`
-  Fs.writeFileSync(partial, `${JSON.stringify(endpoint)}\n`)
-  Fs.renameSync(partial, folder.endpointFile)
+export const writeEndpoint = (folder: DataFolder, endpoint: Endpoint): void =>
+  replaceFile(folder.endpointFile, `${JSON.stringify(endpoint)}\n`, 0o644)
+
+const readText = (file: string): string => Fs.readFileSync(file, "utf8").trim()
+
+/** The old file or the new one, whole, whatever happens. */
+const replaceFile = (file: string, text: string, mode: number): void => {
+  const partial = `${file}.${process.pid}`
+  Fs.writeFileSync(partial, text, { mode, flush: true })
+  Fs.renameSync(partial, file)
 }

@@ -41,6 +41,9 @@ export interface EmbeddedPostgres {
 /** Only names the socket; Postgres listens on no network port. */
 const PORT = 5432
 const USER = "cadastre"
+/** Within its folder, where every command runs: `pg_ctl` gives paths to a shell, which a folder's name may confuse. */
+const DATA = "data"
+const LOG = "postgres.log"
 const START_SECONDS_MAX = 60
 const WATCH_INTERVAL = Duration.seconds(1)
 /** Linux's sockaddr_un holds 108 bytes with the terminator. */
@@ -70,8 +73,8 @@ export const start = (
     const say = options?.onStep ?? (() => undefined)
     const binaries = yield* locate
     const identity = yield* identify(folder)
-    const data = Path.join(folder, "data")
-    const log = Path.join(folder, "postgres.log")
+    const data = Path.join(folder, DATA)
+    const log = Path.join(folder, LOG)
     const run = (step: string, binary: string, args: ReadonlyArray<string>) =>
       exec(step, identity.command(binary, args), folder)
 
@@ -86,17 +89,20 @@ export const start = (
     const socketFolder = yield* attempt("choose a folder for its socket", () => socketFolderOf(folder, identity))
     const password = Redacted.make(yield* attempt("read its password", () => readSecret(folder)))
 
-    const settings = [...SETTINGS, ["port", String(PORT)], ["unix_socket_directories", socketFolder]] as const
+    const settings = [...SETTINGS, ["port", String(PORT)], [
+      "unix_socket_directories",
+      socketFolder === folder ? ".." : socketFolder
+    ]] as const
     const flags = settings.map(([name, value]) => `-c ${name}='${value}'`).join(" ")
     const readPid = attempt("read its pid", () =>
       Number(Fs.readFileSync(Path.join(data, "postmaster.pid"), "utf8").split("\n")[0]))
-    const isRunning = Effect.map(Effect.either(run("status", binaries.pg_ctl, ["-D", data, "status"])), (status) =>
+    const isRunning = Effect.map(Effect.either(run("status", binaries.pg_ctl, ["-D", DATA, "status"])), (status) =>
       status._tag === "Right")
     const startServer = run("start", binaries.pg_ctl, [
       "-D",
-      data,
+      DATA,
       "-l",
-      log,
+      LOG,
       "-w",
       "-t",
       String(START_SECONDS_MAX),
@@ -110,7 +116,7 @@ export const start = (
     )
     const stop = Effect.gen(function*() {
       if (yield* isRunning) {
-        yield* run("stop", binaries.pg_ctl, ["-D", data, "-w", "-m", "fast", "stop"])
+        yield* run("stop", binaries.pg_ctl, ["-D", DATA, "-w", "-m", "fast", "stop"])
       }
     })
 
@@ -144,11 +150,11 @@ export const start = (
 /** Whether a server runs on the cluster in `folder`, and stops it if so. */
 export const stopLeftOver = (folder: string): Effect.Effect<boolean, PostgresFailed> =>
   Effect.gen(function*() {
-    const data = Path.join(folder, "data")
+    const data = Path.join(folder, DATA)
     if (!Fs.existsSync(Path.join(data, "postmaster.pid"))) return false
     const binaries = yield* locate
     const identity = yield* identify(folder)
-    const args = ["-D", data, "-w", "-m", "fast", "stop"]
+    const args = ["-D", DATA, "-w", "-m", "fast", "stop"]
     const stopped = yield* Effect.either(exec("stop", identity.command(binaries.pg_ctl, args), folder))
     return stopped._tag === "Right"
   })
@@ -208,6 +214,7 @@ const linkLibraries = (packageFolder: string): void => {
 }
 
 interface Identity {
+  readonly uid: number
   readonly command: (binary: string, args: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly own: (path: string) => void
 }
@@ -215,7 +222,8 @@ interface Identity {
 /** As whom Postgres runs: the caller, or an ordinary user when the caller is root. */
 const identify = (folder: string): Effect.Effect<Identity, PostgresFailed> =>
   Effect.gen(function*() {
-    if (process.getuid?.() !== 0) return { command: (binary, args) => [binary, ...args], own: () => undefined }
+    const self = process.getuid?.() ?? 0
+    if (self !== 0) return { uid: self, command: (binary, args) => [binary, ...args], own: () => undefined }
     const user = findUser("postgres") ?? findUser(USER) ?? (yield* makeUser)
     const { postgres } = yield* locate
     const drop = ["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"]
@@ -223,6 +231,7 @@ const identify = (folder: string): Effect.Effect<Identity, PostgresFailed> =>
     const closed = ![folder, postgres].every((path) => openToAll(path))
     const pass = closed ? ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"] : []
     return {
+      uid: user.uid,
       command: (binary, args) => [...drop, ...pass, "--", binary, ...args],
       own: (path) => Fs.chownSync(path, user.uid, user.gid)
     }
@@ -270,11 +279,11 @@ const makeCluster = (
     const making = `${data}.making`
     yield* attempt("write its password", () => {
       Fs.rmSync(making, { recursive: true, force: true })
-      Fs.writeFileSync(file, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600 })
+      Fs.writeFileSync(file, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600, flush: true })
       identity.own(file)
     })
     const auth = ["--auth=scram-sha-256", `--username=${USER}`, `--pwfile=${file}`]
-    yield* run("make a cluster", binaries.initdb, ["-D", making, ...auth, "--encoding=UTF8", "--locale=C"])
+    yield* run("make a cluster", binaries.initdb, ["-D", `${DATA}.making`, ...auth, "--encoding=UTF8", "--locale=C"])
     yield* attempt("keep the new cluster", () => Fs.renameSync(making, data))
   })
 
@@ -286,7 +295,12 @@ const socketFolderOf = (folder: string, identity: Identity): string => {
   if (Buffer.byteLength(`${folder}/.s.PGSQL.${PORT}.lock`) <= SOCKET_PATH_BYTES_MAX) return folder
   const name = createHash("sha256").update(folder).digest("hex").slice(0, 16)
   const short = Path.join(Os.tmpdir(), `cadastre-${name}`)
-  Fs.mkdirSync(short, { recursive: true, mode: 0o700 })
+  if (!Fs.existsSync(short)) Fs.mkdirSync(short, { mode: 0o700 })
+  // Anybody may make files there, under this name as well.
+  const found = Fs.lstatSync(short)
+  if (!found.isDirectory() || ![identity.uid, process.getuid?.()].includes(found.uid)) {
+    throw new Error(`${short} is somebody else's; have it removed, or choose a folder with a shorter path`)
+  }
   identity.own(short)
   return short
 }

@@ -64,6 +64,7 @@ export type ServerError =
   | WriteError
 
 /** A runner that comes up before its database waits for it. */
+const STARTING_UP = "57P03"
 const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Duration.seconds(30)))
 
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
@@ -77,7 +78,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
       Effect.tapError(({ message }) => Effect.logWarning(`${message}; trying again`)),
       Effect.retry({
         schedule: DATABASE_WAIT,
-        while: ({ uncertain, code }) => !uncertain && code?.startsWith("E") === true
+        while: ({ uncertain, code }) => !uncertain && (code?.startsWith("E") === true || code === STARTING_UP)
       })
     )
 

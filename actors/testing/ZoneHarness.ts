@@ -48,7 +48,7 @@ export const make = (): Harness => {
       }).pipe(
         Effect.provideService(Journal, journal.service),
         Effect.provideService(BlockStore, blocks.service),
-        Effect.provideService(RunnerLease, { holds: () => lease.held })
+        Effect.provideService(RunnerLease, { term: () => lease.held ? 1 : undefined })
       )
   }
 }

@@ -2,9 +2,9 @@ import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { RequestOf } from "#domain/Operations.ts"
 import { Access } from "#domain/Session.ts"
-import { type Actor, alice, bob, root } from "#domain/testing/Actors.ts"
+import { type Actor, alice, bob, carol, root, STAFF } from "#domain/testing/Actors.ts"
 import { attributesSet } from "#domain/testing/Events.ts"
-import { Given, given, type Step } from "#domain/testing/Given.ts"
+import { Given, given, perform, type Step } from "#domain/testing/Given.ts"
 import { directory, fifo, file, opened, removed, reserved, sized, xattr } from "#domain/testing/Steps.ts"
 import { ask, World } from "#domain/testing/World.ts"
 import { describe, expect, it } from "vitest"
@@ -98,6 +98,13 @@ describe("write", () => {
     expect(layout(world, "/x")).toEqual([[0, 20, 0, 0]])
   })
 
+  it("makes no run of parts that disagree about their slice", () => {
+    const parts = [piece(10, 0), (world: World) => ({ ...piece(10, 0, 10)(world), sliceBytes: 20 })]
+    const { world } = given(reserved("slices", 4), file("/x"))
+    perform(world, write(root, "/x", 0, parts))
+    expect(layout(world, "/x")).toEqual([[0, 10, 0, 0], [10, 10, 0, 10]])
+  })
+
   it("takes several pieces, holes among them", () => {
     const { world } = start()
       .when(write(alice, "/x", 0, [piece(100, 0)])).happens(holds("/x", 0, 100, 0))
@@ -136,6 +143,13 @@ describe("write", () => {
       ])
       .and(file("/t", { mode: 0o6777 }))
       .when(write(root, "/t", 0, [piece(5, 0)])).happens(holds("/t", 0, 5, 0))
+  })
+
+  it("leaves set-group-id that nobody could use to who is in the group", () => {
+    start(file("/g", { mode: 0o2666, gid: STAFF }))
+      .when(write(bob, "/g", 0, [piece(5, 0)])).happens(holds("/g", 0, 5, 0))
+      .when(write(carol, "/g", 0, [piece(5, 0)]))
+      .happens((world) => [attributesSet(world.at("/g"), { mode: 0o666 }), ...holds("/g", 0, 5, 0)(world)])
   })
 
   it("refuses data that is not in its slice", () => {

@@ -290,7 +290,7 @@ const asked = fc.oneof(
 
 export const message: fc.Arbitrary<Message> = fc.tuple(
   fc.array(credentials, { minLength: 1, maxLength: 3 }),
-  fc.array(fc.tuple(asked, uint, fc.nat({ max: 2 })), { maxLength: 8 }),
+  fc.array(fc.tuple(asked, uint.map((number) => Math.max(1, number)), fc.nat({ max: 2 })), { maxLength: 8 }),
   fc.record({
     zone: fc.nat({ max: Limits.zonesMax - 1 }),
     epoch: uint,

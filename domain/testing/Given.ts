@@ -8,7 +8,7 @@
 import type * as Batch from "#domain/Batch.ts"
 import type { Command, Message } from "#domain/codec/MessageCodec.ts"
 import { Decider, type Decision, isRead, SESSION_ENDED, WAITS } from "#domain/Decide.ts"
-import { Errno, type ErrnoName, nameOf } from "#domain/Errno.ts"
+import { type ErrnoName, nameOf } from "#domain/Errno.ts"
 import type { Event } from "#domain/Event.ts"
 import type { OperationName, ReplyOf } from "#domain/Operations.ts"
 import { same, sameBytes } from "#domain/testing/Same.ts"
@@ -150,8 +150,8 @@ const repeat = (world: World, message: Message, first: Decision): void => {
   const command = message.commands[0] as Command
   if (isRead(command.operation)) return
   const ended = world.live.ended.has(message.session)
+  const before = bytesOf(world.live)
   for (const decider of [world.decider, new Decider(world.replica)]) {
-    const before = bytesOf(decider.state)
     const again = decider.decide(message)
     same("the answer to a repeated command", again, ended ? SESSION_ENDED : [first])
     same("the batch of a repeated command", decider.take(), { batch: undefined, completed: [] })
@@ -161,6 +161,3 @@ const repeat = (world: World, message: Message, first: Decision): void => {
 
 const told = <Value>(world: World, value: Telling<Value>): Value =>
   typeof value === "function" ? (value as (world: World) => Value)(world) : value
-
-/** The code of an errno by its name, for what is compared as a number. */
-export const codeOf = (name: ErrnoName): Errno => Errno[name]

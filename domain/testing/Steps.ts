@@ -45,8 +45,6 @@ export const symlink = (path: string, target: ByteString, owner: Actor = root): 
 export const linked = (path: string, name: string): Step => (world) =>
   done(ask(root, "link", { inode: world.at(path), ...world.place(name) }))(world)
 
-export const unlinked = (path: string): Step => (world) => done(ask(root, "unlink", world.place(path)))(world)
-
 /** The name is gone, what it was is known by the label. */
 export const removed = (path: string, label: string): Step => (world) => {
   const inode = world.find(path)

@@ -220,7 +220,7 @@ export const replyOf = (command: Command, bytes: ByteString): { readonly errno: 
 
 export const bytesOf = (state: ZoneState): Uint8Array => {
   const runs: Array<Uint8Array> = []
-  for (const run of StateCodec.encode(state)) runs.push(Uint8Array.from(run))
+  for (const run of StateCodec.encode(state)) runs.push(new Uint8Array(run))
   return runs.length === 1 ? runs[0] as Uint8Array : Buffer.concat(runs)
 }
 
