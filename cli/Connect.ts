@@ -52,14 +52,15 @@ const connected = <E extends MainError>(
   runMain(Effect.gen(function*() {
     const target = yield* Effect.try({ try: () => findTarget(options), catch: (cause) => cause as TargetUnknown })
     const retrySeconds = (options["retryFor"] as number | undefined) ?? RETRY_SECONDS_DEFAULT
-    const { gid, uid, username } = Os.userInfo()
+    const uid = process.getuid?.() ?? 0
+    const gid = process.getgid?.() ?? 0
     const client = Client.layer({
       ...target,
-      who: { uid: uid, gid: gid, groups: process.getgroups?.() ?? [] },
+      who: { uid, gid, groups: process.getgroups?.() ?? [] },
       descriptor: {
         client: fromText(`cadastre-cli/${VERSION}`),
         host: fromText(Os.hostname()),
-        user: fromText(username),
+        user: fromText(userName(uid)),
         uid,
         pid: process.pid
       },
@@ -127,6 +128,16 @@ const exitOf = (error: MainError): number => {
       return Exit.damaged
     default:
       return Exit.failed
+  }
+}
+
+/** The login name; the number where the system knows none, as in many containers. */
+const userName = (uid: number): string => {
+  try {
+    return Os.userInfo().username
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ERR_SYSTEM_ERROR") return String(uid)
+    throw cause
   }
 }
 

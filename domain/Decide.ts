@@ -14,6 +14,7 @@ import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { CommandRecord, Context, Operation, Plan } from "#domain/Operation.ts"
 import { operations } from "#domain/Operations.ts"
+import type { Session } from "#domain/Session.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 import type { Timestamp } from "#domain/Timestamp.ts"
 
@@ -64,13 +65,13 @@ export class Decider {
       this.raise(session, message.floor)
     }
     const decisions: Array<Decision> = []
+    let bytes = 0
     for (const [index, command] of message.commands.entries()) {
-      const request = resolve(message, index, decisions)
-      decisions.push(
-        request === undefined
-          ? { reply: Batch.encodeRefusal(Errno.ECANCELED) }
-          : this.command(message, command, request)
-      )
+      const decision = bytes > Limits.messageRepliesBytesMax && isRead(command.operation)
+        ? { reply: Batch.encodeRefusal(Errno.EAGAIN) }
+        : this.earlier(session, command) ?? this.resolved(message, index, decisions)
+      decisions.push(decision)
+      if (decision !== WAITS) bytes += decision.reply.length
     }
     return decisions
   }
@@ -98,11 +99,31 @@ export class Decider {
 
   private raise(session: number, floor: number): void {
     if (floor <= (this.floors.get(session) ?? 0)) return
-    this.floors.set(session, floor)
+    // The journal keeps a floor plus one.
+    this.floors.set(session, Math.min(floor, Number.MAX_SAFE_INTEGER - 1))
     const refused = this.refusals.get(session)
     if (refused === undefined) return
     for (const number of refused.keys()) if (number < floor) refused.delete(number)
     if (refused.size === 0) this.refusals.delete(session)
+  }
+
+  /**
+   * What a change came to when it was asked before; undefined if it is new. It does not look at what the request
+   * refers to, which may be answered otherwise by now.
+   */
+  private earlier(session: number, { number, operation }: Command): Decision | undefined {
+    if (isRead(operation)) return undefined
+    const known = this.state.sessions.get(session)
+    const before = known?.replies.get(number) ?? this.refusals.get(session)?.get(number)
+    if (before !== undefined) return { reply: before }
+    return operation.code === operations.lock.code && this.isWaiting(session, number) ? DEFERRED : undefined
+  }
+
+  private resolved(message: Message, index: number, decisions: ReadonlyArray<Decision>): Decision {
+    const request = resolve(message, index, decisions)
+    return request === undefined
+      ? { reply: Batch.encodeRefusal(Errno.ECANCELED) }
+      : this.command(message, message.commands[index] as Command, request)
   }
 
   private command(message: Message, command: Command, request: unknown): Decision {
@@ -110,21 +131,22 @@ export class Decider {
     const { session } = message
     if (isRead(operation)) return this.settle(session, number, who, operation, request)
     if (session === 0) return { reply: Batch.encodeRefusal(Errno.EINVAL) }
-    const known = this.state.sessions.get(session)
-    const before = known?.replies.get(number) ?? this.refusals.get(session)?.get(number)
-    if (before !== undefined) return { reply: before }
-    if (known !== undefined) {
-      if (number < known.floor) return { reply: Batch.encodeRefusal(Errno.ECANCELED) }
-      if (number >= known.floor + Limits.repliesPerSessionMax) return { reply: Batch.encodeRefusal(Errno.EAGAIN) }
-      if (this.isWaiting(session, number)) return DEFERRED
-    } else if (message.descriptor === undefined) return { reply: Batch.encodeRefusal(Errno.EINVAL) }
-    else {
-      const { openSession } = operations
-      const inode = InodeNumber.rootOf(this.state.zone)
-      const opened = this.settle(session, 0, who, openSession, { inode, descriptor: message.descriptor })
-      if (!this.state.sessions.has(session)) return opened
-    }
+    const problem = this.state.sessions.has(session) ? undefined : this.openProblem(message, who)
+    if (problem !== undefined) return problem
+    const known = this.state.expectSession(session)
+    const floor = Math.max(known.floor, this.floors.get(session) ?? 0)
+    if (number < floor) return { reply: Batch.encodeRefusal(Errno.ECANCELED) }
+    if (isFull(known, floor)) return { reply: Batch.encodeRefusal(Errno.EAGAIN) }
     return this.settle(session, number, who, operation, request)
+  }
+
+  /** Opens the session, or says why not. One that a command of this message has ended does not come back. */
+  private openProblem({ descriptor, session }: Message, who: Credentials.Credentials): Decision | undefined {
+    if (this.state.ended.has(session)) return { reply: Batch.encodeRefusal(Errno.ECANCELED) }
+    if (descriptor === undefined) return { reply: Batch.encodeRefusal(Errno.EINVAL) }
+    const inode = InodeNumber.rootOf(this.state.zone)
+    const opened = this.settle(session, 0, who, operations.openSession, { inode, descriptor })
+    return this.state.sessions.has(session) ? undefined : opened
   }
 
   private settle<Request, Reply>(
@@ -155,10 +177,20 @@ export class Decider {
     this.records.push(record)
     state.time = this.now
     const reply = Batch.applyRecord(state, record, waits, this.completed)
+    if (operation.code === operations.endSession.code) this.forgetEnded(record)
     return waits ? DEFERRED : { reply }
   }
 
+  private forgetEnded({ events }: CommandRecord): void {
+    for (const event of events) {
+      if (event._tag !== "SessionEnded") continue
+      this.refusals.delete(event.session)
+      this.floors.delete(event.session)
+    }
+  }
+
   private remember(session: number, number: number, reply: ByteString): void {
+    if (!this.state.sessions.has(session)) return
     let refused = this.refusals.get(session)
     if (refused === undefined) this.refusals.set(session, refused = new Map())
     refused.set(number, reply)
@@ -180,6 +212,14 @@ const FIRST_CHANGING_CODE = 32
 
 /** Whether the operation never changes anything. Reads have the codes below 32. */
 export const isRead = (operation: { readonly code: number }): boolean => operation.code < FIRST_CHANGING_CODE
+
+/** Whether the zone remembers as many replies of the session as it may. Those below the floor go with this batch. */
+const isFull = ({ replies }: Session, floor: number): boolean => {
+  if (replies.size < Limits.repliesPerSessionMax) return false
+  let count = 0
+  for (const number of replies.keys()) if (number >= floor) count++
+  return count >= Limits.repliesPerSessionMax
+}
 
 /** The request with its references replaced; undefined if one points to a command that gave no inode. */
 const resolve = (message: Message, index: number, decisions: ReadonlyArray<Decision>): unknown => {

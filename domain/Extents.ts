@@ -65,6 +65,7 @@ export const replace = (extents: Extents, offset: number, length: number, insert
 
 /** The parts of the extents within a range, cut to it. */
 export const within = (extents: Extents, offset: number, length: number): Extents => {
+  if (length <= 0) return empty
   const limit = offset + length
   const out: Array<Extent> = []
   for (let i = firstEndingAfter(extents, offset); i < extents.length; i++) {
@@ -115,8 +116,8 @@ const joined = (...parts: ReadonlyArray<Extents>): Extents => {
     for (const extent of list) {
       const last = out[out.length - 1]
       if (
-        last !== undefined && last.slice === extent.slice && end(last) === extent.offset &&
-        last.sliceOffset + last.length === extent.sliceOffset
+        last !== undefined && last.slice === extent.slice && last.sliceBytes === extent.sliceBytes &&
+        end(last) === extent.offset && last.sliceOffset + last.length === extent.sliceOffset
       ) out[out.length - 1] = { ...last, length: last.length + extent.length }
       else out.push(extent)
     }

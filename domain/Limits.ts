@@ -55,6 +55,8 @@ export const Limits = {
   messageCommandsMax: 4096,
   /** Bytes of one message from a client to a zone. */
   messageBytesMax: 4 * MIB,
+  /** Bytes of the replies to one message, after which its further reads are refused with EAGAIN. */
+  messageRepliesBytesMax: 16 * MIB,
   /** Commands that a zone decides together and commits in one append. */
   batchCommandsMax: 16_384,
   /** Messages that wait in one zone's mailbox before it answers "busy". */

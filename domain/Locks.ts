@@ -68,14 +68,26 @@ export const remove = (locks: ReadonlyArray<Lock>, range: Lock): ReadonlyArray<L
   return out
 }
 
-/** Those of the waiters, first come first served, that nothing held keeps waiting any more. */
+/**
+ * Those of the waiters, first come first served, that nothing held keeps waiting any more. A grant may turn what
+ * its owner held to write into a lock to read, which may free one that came before it: hence the rounds.
+ */
 export const grantable = (held: ReadonlyArray<Lock>, waiters: ReadonlyArray<Waiter>): ReadonlyArray<Waiter> => {
   const granted: Array<Waiter> = []
   let locks = held
-  for (const waiter of waiters) {
-    if (firstConflict(locks, waiter) !== undefined) continue
-    granted.push(waiter)
-    locks = add(locks, waiter)
+  let left = waiters
+  for (let before = -1; before < granted.length;) {
+    before = granted.length
+    const kept: Array<Waiter> = []
+    for (const waiter of left) {
+      if (firstConflict(locks, waiter) !== undefined) {
+        kept.push(waiter)
+        continue
+      }
+      granted.push(waiter)
+      locks = add(locks, waiter)
+    }
+    left = kept
   }
   return granted
 }

@@ -30,6 +30,9 @@ export const descriptorCodec: Codec.Codec<SessionDescriptor> = Codec.struct({
 /** What an open file may be used for; bits. */
 export const Access = { read: 1, write: 2 } as const
 
+/** Whether the bits are of `Access` alone. */
+export const isAccess = (access: number): boolean => (access & ~(Access.read | Access.write)) === 0
+
 export interface OpenFile {
   readonly inode: InodeNumber
   /** Bits of `Access`. */

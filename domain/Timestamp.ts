@@ -23,6 +23,17 @@ export const fromNanos = (nanos: bigint): Timestamp => {
 export const isValid = (time: Timestamp): boolean =>
   Number.isSafeInteger(time.seconds) && Number.isInteger(time.nanos) && time.nanos >= 0 && time.nanos < NANOS_PER_SECOND
 
+/** Seconds before and after 1970 that a file's times may be. The journal writes differences of two of them. */
+const SECONDS_MAX = 2 ** 50
+
+/** The nearest time that a file may have, as Linux clamps to what its file systems can keep. */
+export const clamp = (time: Timestamp): Timestamp =>
+  time.seconds > SECONDS_MAX
+    ? make(SECONDS_MAX, 0)
+    : time.seconds < -SECONDS_MAX
+    ? make(-SECONDS_MAX, 0)
+    : time
+
 export const compare = (a: Timestamp, b: Timestamp): number => a.seconds - b.seconds || a.nanos - b.nanos
 
 export const later = (a: Timestamp, b: Timestamp): Timestamp => (compare(a, b) >= 0 ? a : b)

@@ -6,9 +6,11 @@ import { freshDatabase } from "#runners/testing/FreshDatabase.ts"
 import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import { expect } from "vitest"
 
 const ME = "me:1"
+const SECRET = Redacted.make("of the cluster")
 
 const fixture = Layer.scoped(
   Database.Database,
@@ -25,7 +27,7 @@ const empty = Effect.flatMap(
   ({ script }) => script("empty the tables", "delete from cadastre.cluster; delete from cadastre.runner")
 )
 
-const open = (zones: number | undefined) => ClusterRecord.open(zones, ME)
+const open = (zones: number | undefined) => ClusterRecord.open({ zones, runner: ME, secret: SECRET })
 
 const refusal = (zones: number) => Effect.map(Effect.flip(open(zones)), (error) => [error._tag, error.message] as const)
 
@@ -68,12 +70,25 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("the record
       expect(yield* open(undefined)).toEqual({ id, zones: Limits.zonesMax })
     }))
 
+  it.effect("is refused to a runner with another secret, and the secret is not in it", () =>
+    Effect.gen(function*() {
+      yield* empty
+      yield* open(2)
+      const stranger = ClusterRecord.open({ zones: undefined, runner: ME, secret: Redacted.make("another") })
+      expect((yield* Effect.flip(stranger)).message).toContain("has another secret")
+      yield* open(2)
+      const { query } = yield* Database.Database
+      expect(JSON.stringify(yield* query("look", "select * from cadastre.cluster"))).not.toContain(
+        Redacted.value(SECRET)
+      )
+    }))
+
   it.effect("does not shrink, because its zones hold files", () =>
     Effect.gen(function*() {
       yield* empty
       yield* open(8)
       expect(yield* refusal(7)).toEqual([
-        "ZonesRefused",
+        "ClusterRefused",
         "the cluster has 8 zones and they hold files: it cannot have 7"
       ])
       expect((yield* open(undefined)).zones).toBe(8)
@@ -84,7 +99,7 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("the record
       yield* empty
       for (const zones of [0, -1, Limits.zonesMax + 1, 1.5, Number.NaN, Infinity]) {
         expect(yield* refusal(zones)).toEqual([
-          "ZonesRefused",
+          "ClusterRefused",
           `a cluster has 1 to ${Limits.zonesMax} zones, not ${zones}`
         ])
       }
@@ -101,7 +116,7 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("the record
       yield* addRunner("other:3", 60)
       yield* addRunner("other:4", 60)
       const [tag, message] = yield* refusal(6)
-      expect(tag).toBe("ZonesRefused")
+      expect(tag).toBe("ClusterRefused")
       expect(message).toMatch(/^the cluster has 5 zones; stop its other runners \(other:\d, other:\d\) to add some$/)
       expect((yield* open(undefined)).zones).toBe(5)
       expect((yield* open(5)).zones).toBe(5)
@@ -127,7 +142,11 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("the record
           Effect.suspend(() => {
             if (operation !== "add zones" || overtaken) return database.query(operation, text, values)
             overtaken = true
-            const other = Effect.provideService(ClusterRecord.open(5, "other:2"), Database.Database, database)
+            const other = Effect.provideService(
+              ClusterRecord.open({ zones: 5, runner: "other:2", secret: SECRET }),
+              Database.Database,
+              database
+            )
             return Effect.zipRight(Effect.orDie(other), database.query(operation, text, values))
           })
       })
@@ -135,6 +154,6 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("the record
       expect(overtaken).toBe(true)
       const { zones } = yield* open(undefined)
       if (grown._tag === "Right") expect(grown.right.zones).toBe(zones)
-      else expect(grown.left._tag).toBe("ZonesRefused")
+      else expect(grown.left._tag).toBe("ClusterRefused")
     }))
 })

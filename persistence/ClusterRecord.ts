@@ -5,15 +5,17 @@ import { Limits } from "#domain/Limits.ts"
 import type { DatabaseError } from "#persistence/Database.ts"
 import { Database } from "#persistence/Database.ts"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { scryptSync } from "node:crypto"
 
 export interface ClusterRecord {
   readonly id: string
   readonly zones: number
 }
 
-/** The number of zones that was asked for cannot be had. */
-export class ZonesRefused extends Schema.TaggedError<ZonesRefused>()("ZonesRefused", {
+/** The cluster is not what this runner was told that it is: another number of zones, or another secret. */
+export class ClusterRefused extends Schema.TaggedError<ClusterRefused>()("ClusterRefused", {
   reason: Schema.String
 }) {
   override get message(): string {
@@ -23,18 +25,26 @@ export class ZonesRefused extends Schema.TaggedError<ZonesRefused>()("ZonesRefus
 
 const ZONES_DEFAULT = 16
 
+export interface OpenOptions {
+  /** Zones of a new cluster, or to add some; what it has, if undefined. */
+  readonly zones: number | undefined
+  /** Who opens it, as other runners know it. */
+  readonly runner: string
+  readonly secret: Redacted.Redacted<string>
+}
+
 /**
  * The cluster's record, made with `zones` if there is none. More zones than before are added, when no other runner
- * is up; fewer are refused, because zones hold files.
+ * is up; fewer are refused, because zones hold files. So is another secret than the one that it was made with.
  */
 export const open = (
-  zones: number | undefined,
-  runner: string
-): Effect.Effect<ClusterRecord, DatabaseError | ZonesRefused, Database> =>
+  options: OpenOptions
+): Effect.Effect<ClusterRecord, DatabaseError | ClusterRefused, Database> =>
   Effect.gen(function*() {
+    const { runner, zones } = options
     const database = yield* Database
     if (zones !== undefined && (!Number.isInteger(zones) || zones < 1 || zones > Limits.zonesMax)) {
-      return yield* new ZonesRefused({ reason: `a cluster has 1 to ${Limits.zonesMax} zones, not ${zones}` })
+      return yield* new ClusterRefused({ reason: `a cluster has 1 to ${Limits.zonesMax} zones, not ${zones}` })
     }
     yield* database.query(
       "found the cluster",
@@ -46,10 +56,11 @@ export const open = (
     const [row] = yield* database.query("read the cluster", "select id, zones from cadastre.cluster")
     const id = String(row?.[0])
     const current = Number(row?.[1])
+    yield* checkSecret(id, options.secret)
     if (zones === undefined || zones === current) return { id, zones: current }
     if (zones < current) {
       const reason = `the cluster has ${current} zones and they hold files: it cannot have ${zones}`
-      return yield* new ZonesRefused({ reason })
+      return yield* new ClusterRefused({ reason })
     }
     const others = yield* database.query(
       "look for other runners",
@@ -58,10 +69,32 @@ export const open = (
     )
     if (others.length > 0) {
       const reason = `the cluster has ${current} zones; stop its other runners (${others.join(", ")}) to add some`
-      return yield* new ZonesRefused({ reason })
+      return yield* new ClusterRefused({ reason })
     }
     const add = "update cadastre.cluster set zones = $1 where zones = $2 returning 1"
     const added = yield* database.query("add zones", add, [zones, current])
     // None when another runner was first: look again.
-    return added.length > 0 ? { id, zones } : yield* open(zones, runner)
+    return added.length > 0 ? { id, zones } : yield* open(options)
   })
+
+/** The record keeps what only the secret gives, slowly. Who comes first sets it. */
+const checkSecret = (id: string, secret: Redacted.Redacted<string>) =>
+  Effect.gen(function*() {
+    const database = yield* Database
+    const proof = scryptSync(Redacted.value(secret), id, PROOF_BYTES)
+    yield* database.query(
+      "set the secret's proof",
+      "update cadastre.cluster set secret_proof = $1 where secret_proof is null",
+      [
+        proof
+      ]
+    )
+    const [row] = yield* database.query("read the secret's proof", "select secret_proof from cadastre.cluster")
+    if (Buffer.compare(row?.[0] as Uint8Array, proof) !== 0) {
+      return yield* new ClusterRefused({
+        reason: "this cluster has another secret (CADASTRE_SECRET, CADASTRE_SECRET_FILE)"
+      })
+    }
+  })
+
+const PROOF_BYTES = 32

@@ -20,6 +20,7 @@ const migrations: ReadonlyArray<Migration> = [
         only_row boolean primary key default true check (only_row),
         id uuid not null default gen_random_uuid(),
         zones smallint not null check (zones between 1 and 1024),
+        secret_proof bytea,
         created timestamptz not null default now()
       );
       create table cadastre.zone (

@@ -58,7 +58,7 @@ export interface Server {
 
 export type ServerError =
   | Database.DatabaseError
-  | ClusterRecord.ZonesRefused
+  | ClusterRecord.ClusterRefused
   | ListenFailed
   | StoreUnavailable
   | WriteError
@@ -92,7 +92,10 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
       onRefused: (remote, reason) => Effect.runFork(Effect.logWarning(`refused a connection from ${remote}: ${reason}`))
     })
     const address = { host: options.host, port: bound.port }
-    const cluster = yield* Effect.provide(ClusterRecord.open(options.zones, format(address)), storage)
+    const cluster = yield* Effect.provide(
+      ClusterRecord.open({ zones: options.zones, runner: format(address), secret: options.secret }),
+      storage
+    )
 
     const clusterFeed = makeServer(address)
     const apiFeed = makeServer(address)

@@ -59,9 +59,7 @@ export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, Run
     Runners.RpcClientProtocol,
     ({ host, port }) => redial({ host, port, secret, purpose: Purpose.cluster })
   )
-  const health = Layer.succeed(RunnerHealth, {
-    isAlive: (runner) => isAlive({ host: runner.host, port: runner.port }, secret)
-  })
+  const health = Layer.succeed(RunnerHealth, judge(address, (runner) => isAlive(runner, secret)))
   return SocketRunner.layer.pipe(
     Layer.provide([
       client,
@@ -72,6 +70,34 @@ export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, Run
       Layer.succeed(RpcSerialization.RpcSerialization, serialization)
     ])
   )
+}
+
+/** Fewer than these, and a judge that reaches nobody cannot tell who is cut off. */
+const WITNESSES_MIN = 2
+
+/**
+ * One runner at a time judges all of them, itself included. One that most others do not answer is cut off itself, or
+ * holds another secret: it says so of itself, whereupon another judges, and says nothing of the others. Who is gone
+ * loses its lease anyway.
+ */
+export const judge = (
+  self: Address,
+  probe: (runner: Address) => Effect.Effect<boolean>
+): RunnerHealth["Type"] => {
+  const answers = new Map<string, boolean>()
+  const outvoted = (): boolean => {
+    const given = [...answers.values()]
+    return given.length >= WITNESSES_MIN && given.filter((answered) => answered).length * 2 < given.length
+  }
+  return {
+    isAlive: ({ host, port }) =>
+      host === self.host && port === self.port
+        ? Effect.sync(() => !outvoted())
+        : Effect.map(probe({ host, port }), (answered) => {
+          answers.set(`${host}:${port}`, answered)
+          return answered || outvoted()
+        })
+  }
 }
 
 const PROBE_MILLIS_MAX = 1000

@@ -53,6 +53,8 @@ const Tag = {
 /** Differences up to this are written as such; more, as between zones, in seven bytes. */
 const NEAR = 2 ** 50
 const RECORDS_MAX = Limits.batchCommandsMax * 4
+/** Those that have floors, all that the zone keeps, and those of the records. */
+const SESSIONS_MAX = Limits.sessionsPerZoneMax + RECORDS_MAX
 const EVENTS_MAX = 1_000_000
 
 const families: ReadonlyArray<LockFamily> = ["posix", "flock"]
@@ -371,7 +373,7 @@ class Decoder {
     const version = r.u8()
     if (version !== VERSION) r.fail(`journal codec ${version} is not known here (this program knows ${VERSION})`)
     const floors: Array<Floor> = []
-    const sessions = r.count(RECORDS_MAX)
+    const sessions = r.count(SESSIONS_MAX)
     for (let i = 0; i < sessions; i++) {
       const session = r.u56()
       const floor = r.varint()

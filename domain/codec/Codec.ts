@@ -27,9 +27,13 @@ export const bytes = (bytesMax: number): Codec<ByteString> => ({
   read: (r) => r.string(bytesMax)
 })
 
+/** How far back a command may refer, as one byte tells it. */
+const REFERENCE_MAX = 255
+
 /** An inode number; a negative number -k refers to the inode in the reply of the command k places before. */
 export const inode: Codec<number> = {
   write: (w, v) => {
+    if (v < -REFERENCE_MAX) throw new Error(`a command cannot refer ${-v} places back, only ${REFERENCE_MAX}`)
     if (v < 0) w.u8(-v)
     else {
       w.u8(0)

@@ -84,6 +84,7 @@ export const decode = (bytes: Uint8Array): Message => {
     const code = r.u8()
     const operation = operationOf(code) ?? r.fail(`unknown operation ${code}`)
     const number = r.varint()
+    if (number === 0) r.fail("a command has no number")
     const who = callers[r.varint()] ?? r.fail("unknown caller")
     commands.push({ operation, number, who, request: operation.request.read(r) })
   }
@@ -113,7 +114,9 @@ export const decodeReplies = (bytes: Uint8Array, commands: ReadonlyArray<Command
   const outcomes = commands.map(({ operation }): Outcome => {
     const reply = new Reader(r.blob(Limits.messageBytesMax * 4))
     const errno = reply.u16()
-    return errno === 0 ? { errno, reply: operation.reply.read(reply) } : { errno }
+    const outcome = errno === 0 ? { errno, reply: operation.reply.read(reply) } as const : { errno }
+    reply.end()
+    return outcome
   })
   r.end()
   return outcomes
@@ -127,9 +130,15 @@ const writeCredentials = (w: Writer, { gid, groups, uid }: Credentials): void =>
 }
 
 const readCredentials = (r: Reader): Credentials => {
-  const uid = r.varint()
-  const gid = r.varint()
+  const uid = readId(r)
+  const gid = readId(r)
   const groups: Array<number> = []
-  for (let i = r.count(Limits.groupsMax); i > 0; i--) groups.push(r.varint())
+  for (let i = r.count(Limits.groupsMax); i > 0; i--) groups.push(readId(r))
   return { uid, gid, groups }
+}
+
+/** A user or group, which has 32 bits. */
+const readId = (r: Reader): number => {
+  const id = r.varint()
+  return id <= 0xffff_ffff ? id : r.fail(`${id} is no user and no group`)
 }

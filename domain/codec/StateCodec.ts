@@ -154,10 +154,10 @@ const readInode = (r: Reader): Inode => {
     inode.xattrs?.set(name, r.string(Limits.xattrValueBytesMax))
   }
   const locks: Array<Lock> = []
-  for (let i = r.count(Limits.locksPerInodeMax); i > 0; i--) locks.push(readLock(r))
+  for (let i = r.count(COUNT_MAX); i > 0; i--) locks.push(readLock(r))
   inode.locks = locks
   const waiters = []
-  for (let i = r.count(Limits.locksPerInodeMax); i > 0; i--) {
+  for (let i = r.count(COUNT_MAX); i > 0; i--) {
     const lock = readLock(r)
     waiters.push({ ...lock, request: r.varint() })
   }

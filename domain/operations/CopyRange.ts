@@ -42,8 +42,10 @@ export const copyRange: Operation<Codec.Type<typeof request>, Codec.Type<typeof 
     if (typeof source === "number") return refuse(source)
     const target = regular(state, context, request.target, request.targetHandle, "write")
     if (typeof target === "number") return refuse(target)
-    if (targetOffset + request.length > Limits.fileBytesMax) return refuse(Errno.EFBIG)
-    const available = Math.max(0, Math.min(request.length, source.size - sourceOffset))
+    // As generic_copy_file_checks of Linux: first to the source's end, then to the largest offset.
+    if (targetOffset >= Limits.fileBytesMax) return refuse(Errno.EFBIG)
+    const wanted = Math.max(0, Math.min(request.length, source.size - sourceOffset))
+    const available = Math.min(wanted, Limits.fileBytesMax - targetOffset)
     if (source === target && Math.abs(sourceOffset - targetOffset) < available) return refuse(Errno.EINVAL)
     if (available === 0) return reply({ copied: 0 })
     const { extents, length } = firstExtents(source.extents, sourceOffset, available)

@@ -9,7 +9,8 @@ import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
 import { change, type Operation, refuse, reply } from "#domain/Operation.ts"
 import * as Directory from "#domain/operations/Directory.ts"
-import { eventsOfOpening, openProblem } from "#domain/operations/Open.ts"
+import { eventsOfOpening, openProblem, opensFull } from "#domain/operations/Open.ts"
+import { isAccess } from "#domain/Session.ts"
 
 const request = Codec.struct({
   parent: Codec.inode,
@@ -38,6 +39,7 @@ export const create: Operation<Codec.Type<typeof request>, Codec.Type<typeof rep
   reply: replied,
   routeOf: ({ parent }) => parent,
   plan: (state, context, request) => {
+    if (!isAccess(request.access)) return refuse(Errno.EINVAL)
     const place = Directory.find(state, context, request.parent, request.name)
     if (typeof place === "number") return refuse(place)
     if (place.inode !== undefined) {
@@ -51,6 +53,7 @@ export const create: Operation<Codec.Type<typeof request>, Codec.Type<typeof rep
     }
     const problem = Directory.createProblem(state, context, place.parent)
     if (problem !== undefined) return refuse(problem)
+    if (request.access !== 0 && opensFull(state, context)) return refuse(Errno.ENFILE)
     const { mode, name, umask } = request
     const events: Array<Event> = Directory.createIn(state, context, place.parent, {
       name,

@@ -50,8 +50,14 @@ export const lock: Operation<Codec.Type<typeof request>, void> = {
     }
     if (!waits) return refuse(Errno.EAGAIN)
     if (inode.waiters.length >= Limits.locksPerInodeMax) return refuse(Errno.ENOLCK)
-    if (rest.family === "posix" && closesCircle(state, wanted, inode)) return refuse(Errno.EDEADLK)
-    return wait({ _tag: "LockAwaited", inode: number, waiter: { ...wanted, request: context.request } })
+    const awaited: Event = { _tag: "LockAwaited", inode: number, waiter: { ...wanted, request: context.request } }
+    if (rest.family === "posix") return closesCircle(state, wanted, inode) ? refuse(Errno.EDEADLK) : wait(awaited)
+    // flock gives up the lock that it has before it waits for another (flock_lock_inode of Linux), so that two
+    // who share one and both want it alone do not wait for each other for ever.
+    if (!inode.locks.some((held) => Locks.sameOwner(held, wanted))) return wait(awaited)
+    const lock: Locks.Lock = { ...wanted, start: 0, end: Locks.END }
+    const released: Event = { _tag: "LockReleased", inode: number, lock }
+    return wait(released, awaited, ...grants(inode, Locks.remove(inode.locks, lock)))
   },
   answer: () => undefined
 }

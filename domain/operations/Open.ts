@@ -10,7 +10,7 @@ import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
 import { change, type Context, type Operation, refuse } from "#domain/Operation.ts"
 import { privilegesLost } from "#domain/operations/Privileges.ts"
-import { Access as Use } from "#domain/Session.ts"
+import { Access as Use, isAccess } from "#domain/Session.ts"
 import type { Inode } from "#domain/state/Inode.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 
@@ -32,7 +32,7 @@ export const open: Operation<Codec.Type<typeof request>, Codec.Type<typeof repli
   plan: (state, context, request) => {
     const inode = state.inode(request.inode)
     if (inode === undefined) return refuse(Errno.ESTALE)
-    if (request.access === 0) return refuse(Errno.EINVAL)
+    if (request.access === 0 || !isAccess(request.access)) return refuse(Errno.EINVAL)
     const problem = openProblem(state, context, inode, request)
     return problem === undefined ? change(...eventsOfOpening(context, inode, request)) : refuse(problem)
   },
@@ -60,9 +60,12 @@ export const openProblem = (
   if (inode.entries !== undefined && writes) return Errno.EISDIR
   const wanted = ((access & Use.read) !== 0 ? Access.READ : 0) | (writes ? Access.WRITE : 0)
   if (!Access.permits(inode, context.who, wanted)) return Errno.EACCES
-  const opens = state.sessions.get(context.session)?.opens.size ?? 0
-  return access !== 0 && opens >= Limits.opensPerSessionMax ? Errno.ENFILE : undefined
+  return access !== 0 && opensFull(state, context) ? Errno.ENFILE : undefined
 }
+
+/** Whether the session holds as many files open as it may. */
+export const opensFull = (state: ZoneState, { session }: Context): boolean =>
+  (state.sessions.get(session)?.opens.size ?? 0) >= Limits.opensPerSessionMax
 
 export const eventsOfOpening = (context: Context, inode: Inode, { access, truncate }: Opening): Array<Event> => {
   const { request: handle, session } = context

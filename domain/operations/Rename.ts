@@ -107,9 +107,10 @@ const isWithin = (state: ZoneState, directory: Inode, ancestor: Inode): boolean 
   if (ancestor.entries === undefined) return false
   let at: InodeNumber = directory.number
   while (at !== ancestor.number) {
-    const { parent } = state.expect(at)
-    if (parent === at) return false
-    at = parent
+    const inode = state.inode(at)
+    // What is above an open directory may be gone for good once it was removed itself.
+    if (inode === undefined || inode.parent === at) return false
+    at = inode.parent
   }
   return true
 }

@@ -16,7 +16,7 @@ import * as Privileges from "#domain/operations/Privileges.ts"
 import { Access as Use } from "#domain/Session.ts"
 import type { Inode } from "#domain/state/Inode.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
-import type { Timestamp } from "#domain/Timestamp.ts"
+import * as Timestamp from "#domain/Timestamp.ts"
 
 /** A time to set: the moment of the change, or a given one. */
 const moment = Codec.struct({ now: Codec.boolean, time: Codec.timestamp })
@@ -124,8 +124,8 @@ const attributeEvents = ({ time, who }: Context, inode: Inode, request: Request)
   return events
 }
 
-const chosen = (moment: Request["atime"], now: Timestamp): Timestamp | undefined =>
-  moment?.now === true ? now : moment?.time
+const chosen = (moment: Request["atime"], now: Timestamp.Timestamp): Timestamp.Timestamp | undefined =>
+  moment === undefined ? undefined : moment.now ? now : Timestamp.clamp(moment.time)
 
 /** An access control list shows the new mode. */
 const aclEvents = (inode: Inode, mode: number): ReadonlyArray<Event> => {

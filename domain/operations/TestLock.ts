@@ -20,6 +20,7 @@ export const testLock: Operation<Codec.Type<typeof request>, Codec.Type<typeof r
   plan: (state, context, { inode: number, ...rest }) => {
     const inode = state.inode(number)
     if (inode === undefined) return refuse(Errno.ESTALE)
+    if (rest.end < rest.start) return refuse(Errno.EINVAL)
     const conflict = Locks.firstConflict(inode.locks, { ...rest, session: context.session, pid: 0 })
     return reply({ conflict })
   },

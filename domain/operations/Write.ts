@@ -69,4 +69,5 @@ export const write: Operation<Codec.Type<typeof request>, Codec.Type<typeof repl
 
 /** Whether the slice was given out, as far as this zone can tell. */
 const isReserved = (state: ZoneState, slice: number): boolean =>
-  InodeNumber.zoneOf(slice) !== state.zone || InodeNumber.localOf(slice) < state.nextSlice
+  InodeNumber.localOf(slice) >= 1 &&
+  (InodeNumber.zoneOf(slice) !== state.zone || InodeNumber.localOf(slice) < state.nextSlice)
