@@ -17,7 +17,7 @@ export interface Replayed {
 }
 
 /**
- * The zone's state after the batch that holds event `until`, or at its end. `onRow` is told how far it is.
+ * The zone's state after the command that event `until` belongs to, or at its end. `onRow` is told how far it is.
  */
 export const replay = (
   client: ClientService,
@@ -35,11 +35,25 @@ export const replay = (
         rows++
         bytes += row.payload.length
         onRow(row.last)
-        return applied(state, batch, row.first, row.last)
+        const part = upTo(batch, row.first, until)
+        return applied(state, part, row.first, part === batch ? row.last : row.first - 1 + Batch.eventCount(part))
       }),
       Effect.map(() => ({ state, rows, bytes }))
     )
   })
+
+/** The batch's commands to the one that the event belongs to. */
+const upTo = (batch: Batch.Batch, first: number, until: number): Batch.Batch => {
+  if (first + Batch.eventCount(batch) - 1 <= until) return batch
+  const records = []
+  let next = first
+  for (const record of batch.records) {
+    if (next > until) break
+    records.push(record)
+    next += record.events.length
+  }
+  return { ...batch, records, floors: [] }
+}
 
 const applied = (
   state: ZoneState,

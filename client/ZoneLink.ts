@@ -14,6 +14,7 @@ import { Limits } from "#domain/Limits.ts"
 import type { Operation } from "#domain/Operation.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import { type Address, format } from "#transport/Connection.ts"
+import * as Socket from "@effect/platform/Socket"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -291,6 +292,9 @@ export const connected = <A, E>(
       if (isBroken(error)) return yield* lost("the connection broke")
       return yield* Effect.fail(error as Exclude<E, RpcClientError>)
     }
+    // The rpc client takes a write that fails for a defect.
+    const defect = Cause.dieOption(result.cause)
+    if (defect._tag === "Some" && Socket.isSocketError(defect.value)) return yield* lost("the connection broke")
     // A runner that stops interrupts what it was asked.
     if (Cause.isInterruptedOnly(result.cause)) return yield* lost("the runner is stopping")
     return yield* Effect.failCause(result.cause as Cause.Cause<never>)
