@@ -2,9 +2,9 @@
  * A client's way to blocks: any runner that answers. A block has one name and never changes, so the same request
  * may go to another runner when the first one does not answer.
  */
+import { Network } from "#shards/Network.ts"
 import type { BlockError, BlockTransport } from "#transport/BlockTransport.ts"
 import { type Address, format } from "#transport/Connection.ts"
-import * as TcpBlocks from "#transport/TcpBlocks.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -21,6 +21,7 @@ export interface BlocksOptions {
 export const make = ({ retryFor, runners, secret }: BlocksOptions): Effect.Effect<BlockTransport, never, Scope.Scope> =>
   Effect.gen(function*() {
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const network = yield* Network
     const transports = new Map<string, BlockTransport>()
     /** The runner that answered last; the next one is tried when it does not. */
     let current = 0
@@ -31,7 +32,7 @@ export const make = ({ retryFor, runners, secret }: BlocksOptions): Effect.Effec
       const key = format(address)
       const existing = transports.get(key)
       if (existing !== undefined) return Effect.succeed(existing)
-      return Effect.map(Scope.extend(TcpBlocks.make({ ...address, secret }), scope), (made) => {
+      return Effect.map(Scope.extend(network.blocks({ ...address, secret }), scope), (made) => {
         const raced = transports.get(key)
         if (raced !== undefined) return raced
         transports.set(key, made)

@@ -2,6 +2,7 @@
  * A client's connections to runners: one each, opened when first needed, dropped when it breaks.
  */
 import { Api } from "#shards/Api.ts"
+import { Network } from "#shards/Network.ts"
 import { dial } from "#shards/RpcConnection.ts"
 import { type Address, type ConnectFailed, format } from "#transport/Connection.ts"
 import { Purpose } from "#transport/Handshake.ts"
@@ -12,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 
 export type RunnerClient = RpcClient.RpcClient<RpcGroup.Rpcs<typeof Api>, RpcClientError>
@@ -42,6 +44,8 @@ export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPoo
     const dialling = new Map<string, Effect.Semaphore>()
     const suspects = new Map<string, number>()
     const clock = yield* Effect.clock
+    const network = yield* Network
+    const fork = Runtime.runFork(yield* Effect.runtime())
     const suspect = (key: string): void => void suspects.set(key, clock.unsafeCurrentTimeMillis() + SUSPECT_MILLIS)
     const isSuspect = (key: string): boolean => (suspects.get(key) ?? 0) > clock.unsafeCurrentTimeMillis()
 
@@ -56,7 +60,7 @@ export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPoo
         const existing = links.get(key)
         if (existing !== undefined) return existing.client
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-        const { protocol, socket } = yield* dial({
+        const { onClose, protocol } = yield* dial(network, {
           ...address,
           secret,
           purpose: Purpose.rpc,
@@ -75,7 +79,7 @@ export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPoo
         )
         const link: Link = { client, scope }
         links.set(key, link)
-        socket.once("close", () => Effect.runFork(close(key, link)))
+        onClose(() => fork(close(key, link)))
         return client
       })
 

@@ -9,6 +9,7 @@ import * as DiskBlockStore from "#persistence/blocks/DiskBlockStore.ts"
 import * as S3BlockStore from "#persistence/blocks/S3BlockStore.ts"
 import * as ClusterRecord from "#persistence/ClusterRecord.ts"
 import * as Database from "#persistence/Database.ts"
+import type { Journal } from "#persistence/Journal.ts"
 import { migrate } from "#persistence/Migrations.ts"
 import * as PostgresJournal from "#persistence/PostgresJournal.ts"
 import * as RunnerLeases from "#persistence/RunnerLeases.ts"
@@ -16,7 +17,9 @@ import * as ApiHandlers from "#runners/ApiHandlers.ts"
 import * as BlockNode from "#runners/BlockNode.ts"
 import { Api } from "#shards/Api.ts"
 import * as Cluster from "#shards/Cluster.ts"
-import { makeServer, serialization } from "#shards/RpcConnection.ts"
+import { socketOf } from "#shards/Network.ts"
+import { type FedServer, makeServer, serialization } from "#shards/RpcConnection.ts"
+import type { BlockTransport } from "#transport/BlockTransport.ts"
 import { type Accept, type Address, format, listen, type ListenFailed } from "#transport/Connection.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as TcpBlocks from "#transport/TcpBlocks.ts"
@@ -98,15 +101,38 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     )
 
     const clusterFeed = makeServer(address)
+    accept.set(Purpose.cluster, (socket) => clusterFeed.accept(socketOf(socket)))
+    const { blocks, feedApi } = yield* Effect.provide(
+      assemble({ ...options, address, cluster, clusterFeed }),
+      storage
+    )
+    accept.set(Purpose.rpc, (socket) => feedApi(socketOf(socket)))
+    accept.set(Purpose.blocks, yield* TcpBlocks.serve(blocks))
+    const { description } = yield* Effect.provide(BlockStore, storage)
+    return { address, cluster, blockStore: description }
+  })
+
+export interface AssemblyOptions extends Pick<ServerOptions, "secret" | "lease" | "zone"> {
+  /** Where clients and other runners reach this one. */
+  readonly address: Address
+  readonly cluster: ClusterRecord.ClusterRecord
+  /** Fed with what other runners say: they may ask before all stands. */
+  readonly clusterFeed: FedServer
+}
+
+/** What a runner does with its clients' connections, once they are authenticated. */
+export interface Assembly {
+  readonly feedApi: FedServer["accept"]
+  readonly blocks: BlockTransport
+}
+
+/** All of a runner but its storage and its listener. */
+export const assemble = (
+  { address, cluster, clusterFeed, lease, secret, zone }: AssemblyOptions
+): Effect.Effect<Assembly, never, Database.Database | Journal | BlockStore | Scope.Scope> =>
+  Effect.gen(function*() {
     const apiFeed = makeServer(address)
-    const leases = RunnerLeases.layer({ lease: options.lease })
-    const sharding = Cluster.layer({
-      address,
-      secret: options.secret,
-      zones: cluster.zones,
-      lease: options.lease,
-      fed: clusterFeed
-    })
+    const sharding = Cluster.layer({ address, secret, zones: cluster.zones, lease, fed: clusterFeed })
     const api = RpcServer.layer(Api, { disableTracing: true, concurrency: "unbounded" }).pipe(
       Layer.provide(ApiHandlers.layer(cluster, address)),
       // Fresh, or the cluster's own protocol, which is the same layer, would be taken for it.
@@ -116,19 +142,13 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
         Layer.succeed(RpcSerialization.RpcSerialization, serialization)
       ])
     )
-    accept.set(Purpose.cluster, clusterFeed.accept)
-    const context = yield* Layer.build(
-      Layer.mergeAll(ZoneHost.layer(options.zone), api).pipe(
-        Layer.provideMerge(sharding),
-        Layer.provideMerge(Layer.mergeAll(leases, LocalZones.layer)),
-        Layer.provideMerge(Layer.succeedContext(storage))
+    yield* Layer.build(
+      Layer.mergeAll(ZoneHost.layer(zone), api).pipe(
+        Layer.provide(sharding),
+        Layer.provide(Layer.mergeAll(RunnerLeases.layer({ lease }), LocalZones.layer))
       )
     )
-    const blocks = yield* TcpBlocks.serve(yield* Effect.provide(BlockNode.make, context))
-    accept.set(Purpose.rpc, apiFeed.accept)
-    accept.set(Purpose.blocks, blocks)
-    const { description } = yield* Effect.provide(BlockStore, context)
-    return { address, cluster, blockStore: description }
+    return { feedApi: apiFeed.accept, blocks: yield* BlockNode.make }
   })
 
 const blockStore = (options: BlockStoreOptions) =>

@@ -2,8 +2,9 @@
  * The cluster of runners: which one has which zone, and what they say to each other, over authenticated
  * connections. Its memory is a `RunnerStorage`, given from outside.
  */
+import { Network, type NetworkService } from "#shards/Network.ts"
 import { type FedServer, redial, serialization } from "#shards/RpcConnection.ts"
-import { type Address, connect } from "#transport/Connection.ts"
+import type { Address } from "#transport/Connection.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as RunnerAddress from "@effect/cluster/RunnerAddress"
@@ -41,8 +42,13 @@ const RETRY_INTERVAL = Duration.millis(50)
 /** Zones flush what they are at and leave within this time when a runner stops. */
 const TERMINATION_TIME_MAX = Duration.seconds(10)
 
-export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, RunnerStorage> => {
-  const { address, fed, lease, secret, zones } = options
+export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, RunnerStorage> =>
+  Layer.unwrapEffect(Effect.map(Network, (network) => layerOver(network, options)))
+
+const layerOver = (
+  network: NetworkService,
+  { address, fed, lease, secret, zones }: ClusterOptions
+): Layer.Layer<Sharding, never, RunnerStorage> => {
   const config = ShardingConfig.layer({
     runnerAddress: Option.some(RunnerAddress.make(address.host, address.port)),
     shardsPerGroup: zones,
@@ -57,9 +63,9 @@ export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, Run
   })
   const client = Layer.succeed(
     Runners.RpcClientProtocol,
-    ({ host, port }) => redial({ host, port, secret, purpose: Purpose.cluster })
+    ({ host, port }) => redial(network, { host, port, secret, purpose: Purpose.cluster })
   )
-  const health = Layer.succeed(RunnerHealth, judge(address, (runner) => isAlive(runner, secret)))
+  const health = Layer.succeed(RunnerHealth, judge(address, (runner) => isAlive(network, runner, secret)))
   return SocketRunner.layer.pipe(
     Layer.provide([
       client,
@@ -104,12 +110,17 @@ const PROBE_MILLIS_MAX = 1000
 const PROBES = 3
 
 /** Whether a runner answers the handshake. A frozen process accepts connections but does not. */
-const isAlive = (address: Address, secret: Redacted.Redacted<string>): Effect.Effect<boolean> =>
-  Effect.scoped(connect({ ...address, secret, purpose: Purpose.cluster, timeoutMillis: PROBE_MILLIS_MAX })).pipe(
-    Effect.retry({
-      times: PROBES - 1,
-      schedule: Schedule.spaced(Duration.millis(100)),
-      while: (error) => error.retryable && !error.refused
-    }),
-    Effect.isSuccess
-  )
+const isAlive = (
+  network: NetworkService,
+  address: Address,
+  secret: Redacted.Redacted<string>
+): Effect.Effect<boolean> =>
+  Effect.scoped(network.connect({ ...address, secret, purpose: Purpose.cluster, timeoutMillis: PROBE_MILLIS_MAX }))
+    .pipe(
+      Effect.retry({
+        times: PROBES - 1,
+        schedule: Schedule.spaced(Duration.millis(100)),
+        while: (error) => error.retryable && !error.refused
+      }),
+      Effect.isSuccess
+    )

@@ -2,9 +2,8 @@
  * `@effect/rpc` over authenticated connections: what a listener accepts becomes a socket server, and a
  * connection becomes a client's protocol.
  */
-import { type Accept, type Address, connect, type ConnectFailed } from "#transport/Connection.ts"
-import type { Purpose } from "#transport/Handshake.ts"
-import * as NodeSocket from "@effect/platform-node-shared/NodeSocket"
+import type { Link, NetworkService } from "#shards/Network.ts"
+import type { Address, ConnectFailed, ConnectOptions } from "#transport/Connection.ts"
 import * as Socket from "@effect/platform/Socket"
 import * as SocketServer from "@effect/platform/SocketServer"
 import * as RpcClient from "@effect/rpc/RpcClient"
@@ -12,10 +11,8 @@ import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
-import type * as Net from "node:net"
+import * as Scope from "effect/Scope"
 
 /** Bytes of one rpc message at most; the largest packed message and its frame fit. */
 const RPC_BYTES_MAX = 64 * 1024 * 1024
@@ -28,12 +25,12 @@ export const serialization: RpcSerialization.RpcSerialization["Type"] = RpcSeria
 /** A socket server whose connections come from elsewhere, already authenticated. */
 export interface FedServer {
   readonly server: SocketServer.SocketServer["Type"]
-  readonly accept: Accept
+  readonly accept: (connection: Effect.Effect<Socket.Socket>) => void
 }
 
 export const makeServer = (address: Address): FedServer => {
-  const early: Array<Net.Socket> = []
-  let accept: Accept = (socket) => void early.push(socket)
+  const early: Array<Effect.Effect<Socket.Socket>> = []
+  let accept: FedServer["accept"] = (connection) => void early.push(connection)
   const server = SocketServer.SocketServer.of({
     address: { _tag: "TcpAddress", hostname: address.host, port: address.port },
     run: <R, E, _>(handler: (socket: Socket.Socket) => Effect.Effect<_, E, R>) =>
@@ -41,58 +38,39 @@ export const makeServer = (address: Address): FedServer => {
         const fork = yield* FiberSet.makeRuntime<R, unknown, never>()
         accept = (connection) => {
           fork(
-            NodeSocket.fromDuplex(held(connection)).pipe(
+            connection.pipe(
               Effect.flatMap(handler),
               Effect.catchAllCause((cause) => Effect.logDebug("a connection ended", cause))
             )
           )
         }
-        for (const socket of early.splice(0)) accept(socket)
+        for (const connection of early.splice(0)) accept(connection)
         return yield* Effect.never
       }))
   })
-  return { server, accept: (socket) => accept(socket) }
-}
-
-const held = (connection: Net.Socket): Effect.Effect<Net.Socket, Socket.SocketError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.suspend(() =>
-      connection.destroyed
-        ? Effect.fail(new Socket.SocketCloseError({ reason: "Close", code: 1000 }))
-        : Effect.succeed(connection)
-    ),
-    (connection) => Effect.sync(() => connection.destroySoon())
-  )
-
-export interface DialOptions extends Address {
-  readonly secret: Redacted.Redacted<string>
-  readonly purpose: Purpose
-  /** For connecting and handshake together, in milliseconds. */
-  readonly timeoutMillis?: number
+  return { server, accept: (connection) => accept(connection) }
 }
 
 /** A client's protocol over one connection, which is open when this returns and is never opened again. */
 export const dial = (
-  options: DialOptions
+  network: NetworkService,
+  options: ConnectOptions
 ): Effect.Effect<
-  { readonly protocol: RpcClient.Protocol["Type"]; readonly socket: Net.Socket },
+  { readonly protocol: RpcClient.Protocol["Type"]; readonly onClose: Link["onClose"] },
   ConnectFailed,
   Scope.Scope
 > =>
   Effect.gen(function*() {
-    const socket = yield* connect(options)
-    const duplex = yield* NodeSocket.fromDuplex(held(socket))
-    const protocol = yield* protocolOver(duplex, Schedule.stop)
-    return { protocol, socket }
+    const { onClose, socket } = yield* network.connect(options)
+    return { protocol: yield* protocolOver(socket, Schedule.stop), onClose }
   })
 
 /** A client's protocol that connects in the background, and again whenever the connection breaks. */
-export const redial = (options: DialOptions): Effect.Effect<RpcClient.Protocol["Type"], never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const open = Effect.mapError(connect(options), (cause) => new Socket.SocketGenericError({ reason: "Open", cause }))
-    const duplex = yield* NodeSocket.fromDuplex(open)
-    return yield* protocolOver(duplex, Schedule.spaced(RECONNECT_MILLIS))
-  })
+export const redial = (
+  network: NetworkService,
+  options: ConnectOptions
+): Effect.Effect<RpcClient.Protocol["Type"], never, Scope.Scope> =>
+  protocolOver(reopening(network.connect(options)), Schedule.spaced(RECONNECT_MILLIS))
 
 const RECONNECT_MILLIS = 200
 
@@ -105,3 +83,28 @@ const protocolOver = (
     Effect.provideService(RpcSerialization.RpcSerialization, serialization),
     Effect.withUnhandledErrorLogLevel(Option.none())
   )
+
+/** A socket that is opened anew each time it is run; what is written waits until it is open. */
+const reopening = (open: Effect.Effect<Link, ConnectFailed, Scope.Scope>): Socket.Socket => {
+  type Write = Effect.Effect.Success<Socket.Socket["writer"]>
+  const ready = Effect.unsafeMakeLatch(false)
+  let write: Write = () => Effect.void
+  const runRaw: Socket.Socket["runRaw"] = (handler, options) =>
+    Effect.scopedWith((scope) =>
+      Effect.gen(function*() {
+        const { socket } = yield* open.pipe(
+          Effect.mapError((cause) => new Socket.SocketGenericError({ reason: "Open", cause })),
+          Scope.extend(scope)
+        )
+        write = yield* Scope.extend(socket.writer, scope)
+        yield* ready.open
+        return yield* socket.runRaw(handler, options)
+      })
+    ).pipe(Effect.ensuring(ready.close))
+  return Socket.Socket.of({
+    [Socket.TypeId]: Socket.TypeId,
+    run: runRaw as Socket.Socket["run"],
+    runRaw,
+    writer: Effect.succeed((chunk) => ready.whenOpen(Effect.suspend(() => write(chunk))))
+  })
+}
