@@ -11,6 +11,7 @@ import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import * as Chain from "#persistence/Chain.ts"
 import { Journal, type JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
+import * as Elapsed from "#shards/Elapsed.ts"
 import { ZoneDamaged } from "#shards/ZoneError.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -56,12 +57,12 @@ export const replay = (
 ): Effect.Effect<Chain.ChainHead, ZoneDamaged> =>
   Effect.gen(function*() {
     let head = from
-    let turn = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+    let turn = yield* Elapsed.millis
     for (const row of rows) {
       const problem = Chain.problemOf(head, row) ?? applyRow(state, row)
       if (problem !== undefined) return yield* damaged(state.zone, head.sequence + 1, problem)
       head = Chain.headOf(row)
-      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      const now = yield* Elapsed.millis
       if (now - turn > TURN_MILLIS) {
         yield* Effect.sleep(Duration.zero)
         turn = now

@@ -25,6 +25,7 @@ import * as Chain from "#persistence/Chain.ts"
 import { type Fenced, Journal, type JournalUnavailable } from "#persistence/Journal.ts"
 import { RunnerLease } from "#persistence/RunnerLeases.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
+import * as Elapsed from "#shards/Elapsed.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -136,7 +137,7 @@ export const make = (
       const term = lease.term()
       const claim = yield* journal.claim(zone, config.owner)
       const recovered = yield* recover(zone, claim.head)
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* Elapsed.millis
       seen.clear()
       for (const session of recovered.state.sessions.keys()) seen.set(session, now)
       const active = new Activation(
@@ -204,7 +205,7 @@ export const make = (
           deliveries.push(() => work.resume(Effect.fail(error)))
           return
         }
-        if (message.session !== 0) seen.set(message.session, yield* Clock.currentTimeMillis)
+        if (message.session !== 0) seen.set(message.session, yield* Elapsed.millis)
         const decisions = yield* Effect.try({
           try: () => active.decider.decide(message),
           catch: (cause) => new DecideFailed({ cause })
@@ -287,10 +288,10 @@ export const make = (
     const imageOf = (active: Activation, keep: boolean) =>
       Effect.gen(function*() {
         const image = new Snapshot.ImageBuilder(keep)
-        let turn = yield* Clock.currentTimeMillis
+        let turn = yield* Elapsed.millis
         for (const run of StateCodec.encode(active.decider.state)) {
           image.add(run)
-          const now = yield* Clock.currentTimeMillis
+          const now = yield* Elapsed.millis
           if (now - turn < TURN_MILLIS) continue
           yield* Effect.sleep(Duration.zero)
           turn = now
@@ -318,7 +319,7 @@ export const make = (
       })
 
     const sweep = Effect.gen(function*() {
-      const limit = (yield* Clock.currentTimeMillis) - Duration.toMillis(config.sessionLease)
+      const limit = (yield* Elapsed.millis) - Duration.toMillis(config.sessionLease)
       for (const [session, last] of seen) {
         if (last > limit) continue
         seen.delete(session)
@@ -394,7 +395,7 @@ export const make = (
           (message) => ask<Uint8Array>((resume) => ({ _tag: "Message", bytes: bytes.length, message, resume }))
         ),
       touch: (session) =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
+        Effect.map(Elapsed.millis, (now) => {
           if (seen.has(session)) seen.set(session, now)
         }),
       report: (digest) => ask<ZoneReport>((resume) => ({ _tag: "Report", bytes: 0, digest, resume })),

@@ -51,6 +51,8 @@ export const command = <Name extends OperationName>(name: Name, request: Request
 export interface ClientService {
   readonly info: ClusterInfo
   readonly who: Credentials
+  /** Number of the client's session, as the audit log shows it; another one once a zone has ended it. */
+  readonly session: () => number
   readonly blocks: BlockTransport
   /** One command. A refusal is a `PosixError` without a path. */
   readonly call: <Name extends OperationName>(
@@ -218,6 +220,7 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
     return Client.of({
       info,
       who,
+      session: () => session.id,
       blocks,
       callAll,
       zone,

@@ -2,6 +2,7 @@
  * A client's connections to runners: one each, opened when first needed, dropped when it breaks.
  */
 import { Api } from "#shards/Api.ts"
+import * as Elapsed from "#shards/Elapsed.ts"
 import { Network } from "#shards/Network.ts"
 import { dial } from "#shards/RpcConnection.ts"
 import { type Address, type ConnectFailed, format } from "#transport/Connection.ts"
@@ -46,8 +47,8 @@ export const make = (secret: Redacted.Redacted<string>): Effect.Effect<RunnerPoo
     const clock = yield* Effect.clock
     const network = yield* Network
     const fork = Runtime.runFork(yield* Effect.runtime())
-    const suspect = (key: string): void => void suspects.set(key, clock.unsafeCurrentTimeMillis() + SUSPECT_MILLIS)
-    const isSuspect = (key: string): boolean => (suspects.get(key) ?? 0) > clock.unsafeCurrentTimeMillis()
+    const suspect = (key: string): void => void suspects.set(key, Elapsed.unsafeMillis(clock) + SUSPECT_MILLIS)
+    const isSuspect = (key: string): boolean => (suspects.get(key) ?? 0) > Elapsed.unsafeMillis(clock)
 
     const close = (key: string, link: Link): Effect.Effect<void> =>
       Effect.suspend(() => {

@@ -12,12 +12,12 @@ import type { Credentials } from "#domain/Credentials.ts"
 import { isRead } from "#domain/Decide.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Operation } from "#domain/Operation.ts"
+import * as Elapsed from "#shards/Elapsed.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import { type Address, format } from "#transport/Connection.ts"
 import * as Socket from "@effect/platform/Socket"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -132,7 +132,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     /** Tries until it succeeds, cannot succeed, or has taken too long. */
     const persist = <A>(attempt: Effect.Effect<A, AttemptError>): Effect.Effect<A, TransportError> =>
       Effect.gen(function*() {
-        const deadline = (yield* Clock.currentTimeMillis) + options.retryMillisMax
+        const deadline = (yield* Elapsed.millis) + options.retryMillisMax
         for (let backoff = BACKOFF_MILLIS_MIN;; backoff = Math.min(backoff * 2, BACKOFF_MILLIS_MAX)) {
           const result = yield* Effect.either(attempt)
           if (result._tag === "Right") return result.right
@@ -142,7 +142,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
           if (error._tag !== "ClusterUnreachable" && !ZoneError.isRetryable(error)) {
             return yield* new RequestRefused({ reason: error.message })
           }
-          if ((yield* Clock.currentTimeMillis) >= deadline) {
+          if ((yield* Elapsed.millis) >= deadline) {
             return yield* error._tag === "ClusterUnreachable"
               ? error
               : new ClusterUnreachable({ endpoint: placeName(route, options.seeds()), reason: error.message })

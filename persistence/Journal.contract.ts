@@ -4,11 +4,10 @@
  */
 import * as Chain from "#persistence/Chain.ts"
 import type { Fenced, JournalService, JournalUnavailable, SnapshotRecord } from "#persistence/Journal.ts"
-import { layer } from "@effect/vitest"
+import type { Suite } from "#persistence/Suite.testing.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { expect } from "vitest"
 
@@ -26,9 +25,9 @@ export class FreshJournal extends Context.Tag("cadastre/test/FreshJournal")<
 
 const fresh = Effect.flatten(FreshJournal)
 
-export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>): void =>
-  layer(journals, { excludeTestServices: true, timeout: "30 seconds" })(name, (it) => {
-    it.scoped("counts the claims of each zone and gives where its chain stands", () =>
+export const contract = (suite: Suite<FreshJournal>): void =>
+  suite((test) => {
+    test("counts the claims of each zone and gives where its chain stands", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         for (const zone of [0, 1023]) {
@@ -42,7 +41,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         }
       }))
 
-    it.scoped("fences every older epoch for good: it writes nothing", () =>
+    test("fences every older epoch for good: it writes nothing", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const old = yield* journal.claim(ZONE, "old")
@@ -63,7 +62,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectRows(yield* journal.read(ZONE, 0, 10, MIB), [kept, next])
       }))
 
-    it.scoped("fences an epoch that nobody has claimed", () =>
+    test("fences an epoch that nobody has claimed", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         yield* expectFenced(journal.append(rowAfter(Chain.START, { epoch: 1 })), 1)
@@ -73,7 +72,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expect(yield* journal.head(ZONE)).toEqual(Chain.START)
       }))
 
-    it.scoped("gives back rows byte for byte, from an empty payload to a large one, with their links whole", () =>
+    test("gives back rows byte for byte, from an empty payload to a large one, with their links whole", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const { epoch } = yield* journal.claim(ZONE, "a")
@@ -98,7 +97,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectWhole(Chain.START, found)
       }))
 
-    it.scoped("refuses the same first event twice: the row that was there stays", () =>
+    test("refuses the same first event twice: the row that was there stays", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const { epoch } = yield* journal.claim(ZONE, "a")
@@ -109,7 +108,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectRows(yield* journal.read(ZONE, 0, 10, MIB), [row])
       }))
 
-    it.scoped("pages by any sequence, rows and bytes, starting within a row, with one row at least", () =>
+    test("pages by any sequence, rows and bytes, starting within a row, with one row at least", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const rows = yield* fill(journal, [[1, 100], [4, 50], [1, 0], [3, 300], [1, 1], [2, 0], [5, 120]])
@@ -125,7 +124,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         }
       }))
 
-    it.scoped("gives nothing at the end, past it, and of a zone without rows", () =>
+    test("gives nothing at the end, past it, and of a zone without rows", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         expect(yield* journal.read(ZONE, 0, 10, MIB)).toEqual([])
@@ -135,7 +134,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expect(yield* journal.read(ZONE + 1, 0, 10, MIB)).toEqual([])
       }))
 
-    it.scoped("shows a reader that follows a writer every row, in order and without a gap", () =>
+    test("shows a reader that follows a writer every row, in order and without a gap", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const { epoch } = yield* journal.claim(ZONE, "a")
@@ -162,7 +161,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectHead(yield* journal.head(ZONE), head)
       }))
 
-    it.scoped("keeps zones apart", () =>
+    test("keeps zones apart", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const mine = yield* fill(journal, [[2, 10], [2, 10]], ZONE)
@@ -181,7 +180,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expect(yield* journal.snapshots(ZONE)).toHaveLength(1)
       }))
 
-    it.scoped("tells the last event at or before any time", () =>
+    test("tells the last event at or before any time", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         expect(yield* journal.sequenceAt(ZONE, 100, 0)).toBe(0)
@@ -213,7 +212,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         }
       }))
 
-    it.scoped("lists snapshots newest first, whatever the order they were added in", () =>
+    test("lists snapshots newest first, whatever the order they were added in", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         expect(yield* journal.snapshots(ZONE)).toEqual([])
@@ -223,7 +222,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectSnapshots(yield* journal.snapshots(ZONE), records.toReversed())
       }))
 
-    it.scoped("replaces a snapshot at the same event, and forgets one that is removed", () =>
+    test("replaces a snapshot at the same event, and forgets one that is removed", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const [first, second] = yield* fill(journal, [[4, 1], [4, 1]])
@@ -238,7 +237,7 @@ export const contract = <E>(name: string, journals: Layer.Layer<FreshJournal, E>
         expectSnapshots(yield* journal.snapshots(ZONE), [replaced])
       }))
 
-    it.scoped("an append that races a claim is in the head that the claim gives, or it is fenced and nowhere", () =>
+    test("an append that races a claim is in the head that the claim gives, or it is fenced and nowhere", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const races = Array.from({ length: RACERS }, (_, zone) => race(journal, zone))

@@ -2,12 +2,15 @@ import * as Chain from "#persistence/Chain.ts"
 import { contract, expectHead, expectRows, FreshJournal, rowAfter } from "#persistence/Journal.contract.ts"
 import { Journal } from "#persistence/Journal.ts"
 import * as MemoryJournal from "#persistence/MemoryJournal.ts"
+import { realTime } from "#persistence/Suite.testing.ts"
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { expect } from "vitest"
 
-contract("the journal in memory", Layer.succeed(FreshJournal, Effect.sync(() => MemoryJournal.make().service)))
+contract(
+  realTime("the journal in memory", Layer.succeed(FreshJournal, Effect.sync(() => MemoryJournal.make().service)))
+)
 
 it.effect("an append that is refused by a fault writes nothing, and the next one goes through", () =>
   Effect.gen(function*() {

@@ -9,12 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 /** Takes the zone's row lock against every append, which holds it shared until its commit. */
-const CLAIM = `
+export const CLAIM = `
   insert into cadastre.zone as z (zone, epoch, owner, claimed) values ($1, 1, $2, now())
   on conflict (zone) do update set epoch = z.epoch + 1, owner = excluded.owner, claimed = excluded.claimed
   returning epoch`
 
-const APPEND = `
+export const APPEND = `
   with owner as (select from cadastre.zone where zone = $1 and epoch = $4 for share)
   insert into cadastre.journal (zone, first, last, epoch, seconds, nanos, codec, payload, previous, hash)
   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 from owner
@@ -23,7 +23,7 @@ const APPEND = `
 const COLUMNS = "first, last, epoch, seconds, nanos, codec, payload, previous, hash"
 
 /** Starts at the row that holds the next event; the running sum of bytes cuts the page, but never to nothing. */
-const READ = `
+export const READ = `
   with candidate as (
     select ${COLUMNS} from cadastre.journal
     where zone = $1 and last > $2 and first >= (
@@ -35,6 +35,21 @@ const READ = `
   )
   select ${COLUMNS} from measured where total <= $4 or total = length(payload) order by first`
 
+export const HEAD = "select last, hash from cadastre.journal where zone = $1 order by first desc limit 1"
+
+export const SEQUENCE_AT = `
+  select coalesce(max(last), 0) from cadastre.journal where zone = $1 and (seconds, nanos) <= ($2::bigint, $3::int)`
+
+export const SNAPSHOTS =
+  "select sequence, hash, parts, bytes, digest from cadastre.snapshot where zone = $1 order by sequence desc"
+
+export const ADD_SNAPSHOT = `
+  insert into cadastre.snapshot (zone, sequence, hash, parts, bytes, digest) values ($1, $2, $3, $4, $5, $6)
+  on conflict (zone, sequence) do update set
+    hash = excluded.hash, parts = excluded.parts, bytes = excluded.bytes, digest = excluded.digest`
+
+export const REMOVE_SNAPSHOT = "delete from cadastre.snapshot where zone = $1 and sequence = $2"
+
 const UNIQUE_VIOLATION = "23505"
 
 export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
@@ -43,11 +58,7 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
     const database = yield* Database
 
     const head = (zone: number) =>
-      database.query(
-        "read the head",
-        "select last, hash from cadastre.journal where zone = $1 order by first desc limit 1",
-        [zone]
-      ).pipe(
+      database.query("read the head", HEAD, [zone]).pipe(
         Effect.map(([row]): Chain.ChainHead =>
           row === undefined ? Chain.START : { sequence: Number(row[0]), hash: row[1] as Uint8Array }
         ),
@@ -91,34 +102,28 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
       head,
 
       sequenceAt: (zone, seconds, nanos) =>
-        database.query(
-          "find a time",
-          `select coalesce(max(last), 0) from cadastre.journal
-           where zone = $1 and (seconds, nanos) <= ($2::bigint, $3::int)`,
-          [zone, seconds, nanos]
-        ).pipe(Effect.map(([row]) => Number(row?.[0] ?? 0)), Effect.mapError(unavailable)),
+        database.query("find a time", SEQUENCE_AT, [zone, seconds, nanos]).pipe(
+          Effect.map(([row]) => Number(row?.[0] ?? 0)),
+          Effect.mapError(unavailable)
+        ),
 
       snapshots: (zone) =>
-        database.query(
-          "list snapshots",
-          "select sequence, hash, parts, bytes, digest from cadastre.snapshot where zone = $1 order by sequence desc",
-          [zone]
-        ).pipe(Effect.map((rows) => rows.map((row) => snapshotRecord(zone, row))), Effect.mapError(unavailable)),
+        database.query("list snapshots", SNAPSHOTS, [zone]).pipe(
+          Effect.map((rows) => rows.map((row) => snapshotRecord(zone, row))),
+          Effect.mapError(unavailable)
+        ),
 
       addSnapshot: ({ bytes, digest, head, parts, zone }) =>
-        database.query(
-          "record a snapshot",
-          `insert into cadastre.snapshot (zone, sequence, hash, parts, bytes, digest) values ($1, $2, $3, $4, $5, $6)
-           on conflict (zone, sequence) do update set
-             hash = excluded.hash, parts = excluded.parts, bytes = excluded.bytes, digest = excluded.digest`,
-          [zone, head.sequence, head.hash, parts, bytes, digest]
-        ).pipe(Effect.asVoid, Effect.mapError(unavailable)),
+        database.query("record a snapshot", ADD_SNAPSHOT, [zone, head.sequence, head.hash, parts, bytes, digest]).pipe(
+          Effect.asVoid,
+          Effect.mapError(unavailable)
+        ),
 
       removeSnapshot: (zone, sequence) =>
-        database.query("forget a snapshot", "delete from cadastre.snapshot where zone = $1 and sequence = $2", [
-          zone,
-          sequence
-        ]).pipe(Effect.asVoid, Effect.mapError(unavailable))
+        database.query("forget a snapshot", REMOVE_SNAPSHOT, [zone, sequence]).pipe(
+          Effect.asVoid,
+          Effect.mapError(unavailable)
+        )
     })
   })
 )

@@ -25,14 +25,16 @@ export class RunnerLease extends Context.Tag("cadastre/RunnerLease")<RunnerLease
 /** How much earlier than the database a runner considers its lease over, for clocks that drift. */
 const MARGIN = 0.1
 
-const REGISTER = `
+export const LIST = "select runner, healthy and expires > now() from cadastre.runner order by machine"
+
+export const REGISTER = `
   insert into cadastre.runner as r (address, runner, healthy, expires)
   values ($1, $2, $3, now() + make_interval(secs => $4))
   on conflict (address) do update set runner = excluded.runner, healthy = excluded.healthy, expires = excluded.expires
   returning machine`
 
 /** In one order for all, or two runners that want the same shards could wait for each other. */
-const ACQUIRE = `
+export const ACQUIRE = `
   insert into cadastre.shard as s (shard, address)
   select wanted, $1 from unnest($2::text[]) as wanted order by wanted
   on conflict (shard) do update set address = excluded.address
@@ -41,14 +43,22 @@ const ACQUIRE = `
   returning shard`
 
 /** No row if there is no lease to extend; one without a shard if it holds none. */
-const REFRESH = `
+export const REFRESH = `
   with lease as (
     update cadastre.runner set expires = now() + make_interval(secs => $2) where address = $1 returning 1
   )
   select shard from lease left join cadastre.shard on address = $1`
 
 /** Runners whose lease ran out this long ago are forgotten. */
-const FORGET = "delete from cadastre.runner where expires < now() - interval '1 day'"
+export const FORGET = "delete from cadastre.runner where expires < now() - interval '1 day'"
+
+export const UNREGISTER = "delete from cadastre.runner where address = $1"
+
+export const JUDGE = "update cadastre.runner set healthy = $2 where address = $1"
+
+export const RELEASE = "delete from cadastre.shard where shard = $2 and address = $1"
+
+export const RELEASE_ALL = "delete from cadastre.shard where address = $1"
 
 export const layer = (options: {
   readonly lease: Duration.Duration
@@ -78,10 +88,7 @@ export const layer = (options: {
 
     const storage = RunnerStorage.makeEncoded({
       getRunners: orFail(Effect.map(
-        database.query(
-          "list runners",
-          "select runner, healthy and expires > now() from cadastre.runner order by machine"
-        ),
+        database.query("list runners", LIST),
         (rows) => rows.map(([runner, healthy]) => [String(runner), healthy === true] as const)
       )),
       register: (address, runner, healthy) =>
@@ -96,33 +103,15 @@ export const layer = (options: {
         orFail(Effect.suspend(() => {
           left = true
           validUntil = 0n
-          return Effect.asVoid(
-            database.query("unregister", "delete from cadastre.runner where address = $1", [address])
-          )
+          return Effect.asVoid(database.query("unregister", UNREGISTER, [address]))
         })),
       setRunnerHealth: (address, healthy) =>
-        orFail(Effect.asVoid(
-          database.query("judge a runner", "update cadastre.runner set healthy = $2 where address = $1", [
-            address,
-            healthy
-          ])
-        )),
+        orFail(Effect.asVoid(database.query("judge a runner", JUDGE, [address, healthy]))),
       acquire: (address, ids) => orFail(Effect.map(database.query("acquire shards", ACQUIRE, [address, ids]), shards)),
       refresh: (address) =>
         orFail(Effect.map(extending(database.query("refresh the lease", REFRESH, [address, seconds])), shards)),
-      release: (address, shard) =>
-        orFail(Effect.asVoid(
-          database.query("release a shard", "delete from cadastre.shard where shard = $2 and address = $1", [
-            address,
-            shard
-          ])
-        )),
-      releaseAll: (address) =>
-        orFail(
-          Effect.asVoid(
-            database.query("release all shards", "delete from cadastre.shard where address = $1", [address])
-          )
-        )
+      release: (address, shard) => orFail(Effect.asVoid(database.query("release a shard", RELEASE, [address, shard]))),
+      releaseAll: (address) => orFail(Effect.asVoid(database.query("release all shards", RELEASE_ALL, [address])))
     })
     const lease = RunnerLease.of({ term: () => clock.unsafeCurrentTimeNanos() < validUntil ? term : undefined })
     return Context.make(RunnerStorage.RunnerStorage, storage).pipe(Context.add(RunnerLease, lease))

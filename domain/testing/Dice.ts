@@ -1,4 +1,7 @@
-/** Random numbers from a seed: the same seed always throws the same dice (mulberry32). For tests alone. */
+/**
+ * Random numbers from a seed: the same seed always throws the same dice (mulberry32).
+ * Good enough to choose test steps; not for secrets or statistics.
+ */
 export class Dice {
   private state: number
 
@@ -15,11 +18,22 @@ export class Dice {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
   }
 
+  /** True in `percent` of 100 cases. */
   chance(percent: number): boolean {
     return this.below(100) < percent
   }
 
   of<Item>(items: ReadonlyArray<Item>): Item {
     return items[this.below(items.length)] as Item
+  }
+
+  /** By weight: `[3, "a"], [1, "b"]` gives "a" in three of four cases. */
+  weighted<Item>(items: ReadonlyArray<readonly [number, Item]>): Item {
+    let rest = this.below(items.reduce((sum, [weight]) => sum + weight, 0))
+    for (const [weight, item] of items) {
+      rest -= weight
+      if (rest < 0) return item
+    }
+    throw new Error("no item has a weight")
   }
 }

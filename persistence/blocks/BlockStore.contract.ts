@@ -29,10 +29,31 @@ export class Damage extends Context.Tag("cadastre/test/Damage")<Damage, {
   readonly truncate: (key: string, bytes: number) => Effect.Effect<void>
 }>() {}
 
-export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockStore | Damage, E>): void =>
+/** Runs a body where the store is: a simulated one has a time of its own. */
+export type Within = <A, E>(body: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+export const contract = <E>(
+  name: string,
+  stores: Layer.Layer<BlockStore.BlockStore | Damage, E>,
+  within: Within = (body) => body
+): void =>
   layer(stores, { excludeTestServices: true, timeout: "30 seconds" })(name, (it) => {
+    const test = <F>(
+      title: string,
+      body: () => Effect.Effect<void, F, BlockStore.BlockStore | Damage>,
+      millis?: number
+    ): void =>
+      it.effect(
+        title,
+        () =>
+          Effect.contextWithEffect((context: Context.Context<BlockStore.BlockStore | Damage>) =>
+            within(Effect.provide(body(), context))
+          ),
+        millis
+      )
+
     for (const bytes of [0, 1, 32_767, 32_768, 32_769, 4 * MIB]) {
-      it.effect(`gives back an object of ${bytes} bytes as it was put`, () =>
+      test(`gives back an object of ${bytes} bytes as it was put`, () =>
         Effect.gen(function*() {
           const store = yield* BlockStore.BlockStore
           const key = `whole/${bytes}`
@@ -46,7 +67,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         }))
     }
 
-    it.effect("gives back every kind of range, across pieces and at both ends", () =>
+    test("gives back every kind of range, across pieces and at both ends", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const bytes = 300_000
@@ -74,7 +95,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         }
       }))
 
-    it.effect("gives back the empty range of an empty object, and no other", () =>
+    test("gives back the empty range of an empty object, and no other", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         yield* store.put("range/empty", bytesOf(0))
@@ -82,7 +103,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         yield* expectDefect(store.getRange("range/empty", 0, 0, 1), "are not within an object of 0 bytes")
       }))
 
-    it.effect("dies of a range that is not within the object", () =>
+    test("dies of a range that is not within the object", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         yield* store.put("range/b", bytesOf(100))
@@ -91,7 +112,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         }
       }))
 
-    it.effect("calls an object of another size than its caller knows corrupt", () =>
+    test("calls an object of another size than its caller knows corrupt", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         yield* store.put("size/a", bytesOf(40_000))
@@ -103,7 +124,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(error._tag).toBe("ObjectCorrupt")
       }))
 
-    it.effect("keeps what was put, whatever its owner does with the bytes afterwards", () =>
+    test("keeps what was put, whatever its owner does with the bytes afterwards", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const object = bytesOf(1000)
@@ -115,7 +136,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expectSame(yield* store.get("own/a"), bytesOf(1000))
       }))
 
-    it.effect("puts a part of a larger buffer", () =>
+    test("puts a part of a larger buffer", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const part = bytesOf(100_000).subarray(777, 70_777)
@@ -123,7 +144,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expectSame(yield* store.get("part/a"), part)
       }))
 
-    it.effect("replaces an object atomically: readers see one version or the other, whole", () =>
+    test("replaces an object atomically: readers see one version or the other, whole", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const bytes = 300_000
@@ -152,7 +173,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect([...seen].sort()).toEqual([1, 2])
       }))
 
-    it.effect("replaces an object by one of another size", () =>
+    test("replaces an object by one of another size", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         yield* store.put("replace/b", bytesOf(100_000))
@@ -161,7 +182,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(yield* store.head("replace/b")).toEqual({ key: "replace/b", bytes: 10 })
       }))
 
-    it.effect("says that an object is missing", () =>
+    test("says that an object is missing", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const missing = { _tag: "ObjectMissing", key: "missing/a", store: store.description }
@@ -171,7 +192,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(yield* store.head("missing/a")).toBeUndefined()
       }))
 
-    it.effect("removes an object once and then has nothing to remove", () =>
+    test("removes an object once and then has nothing to remove", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         yield* store.put("remove/a", bytesOf(10))
@@ -185,7 +206,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(yield* store.get("remove/a")).toEqual(bytesOf(10))
       }))
 
-    it.effect("lists in byte order of keys, an object beside a folder of its name included", () =>
+    test("lists in byte order of keys, an object beside a folder of its name included", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const names = ["A", "Z/1", "_", "a", "a-b", "a.b", "a/b", "a/b/c", "a/b0", "a0", "a_b", "aa/x", "z.d/1", "z/1"]
@@ -196,7 +217,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(Chunk.toReadonlyArray(infos)).toEqual(keys.map((key) => ({ key, bytes: key.length })))
       }))
 
-    it.effect("lists by a prefix that ends anywhere", () =>
+    test("lists by a prefix that ends anywhere", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const keys = ["prefix/ab", "prefix/ab/c", "prefix/ab/d/e", "prefix/abc", "prefix/b", "prefixes"]
@@ -212,7 +233,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(yield* keysOf(store, "")).toEqual(expect.arrayContaining(keys))
       }))
 
-    it.effect(`lists ${manyKeys} keys, each once, and stops where its reader stops`, () =>
+    test(`lists ${manyKeys} keys, each once, and stops where its reader stops`, () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const keys = Array.from({ length: manyKeys }, (_, n) => `many/${n % 7}/${String(n).padStart(5, "0")}`).sort()
@@ -222,7 +243,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect(Chunk.toReadonlyArray(first).map(({ key }) => key)).toEqual(keys.slice(0, 3))
       }), 120_000)
 
-    it.effect("finds a flipped bit in any part of the data and of the trailer, and names it", () =>
+    test("finds a flipped bit in any part of the data and of the trailer, and names it", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const damage = yield* Damage
@@ -250,7 +271,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         }
       }))
 
-    it.effect("gives a range whose pieces are whole though another piece is corrupt", () =>
+    test("gives a range whose pieces are whole though another piece is corrupt", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const damage = yield* Damage
@@ -265,7 +286,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         expect((yield* Effect.flip(read(0, 32_769)))._tag).toBe("ObjectCorrupt")
       }))
 
-    it.effect("finds an object cut short, wherever the cut is", () =>
+    test("finds an object cut short, wherever the cut is", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const damage = yield* Damage
@@ -283,7 +304,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         }
       }))
 
-    it.effect("dies of what is no key, and says what a key is", () =>
+    test("dies of what is no key, and says what a key is", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const long = "x".repeat(keyBytesMax + 1).replace(/.{100}/g, (run) => `${run.slice(1)}/`)
@@ -303,7 +324,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         }
       }))
 
-    it.effect("takes the strangest key that is one", () =>
+    test("takes the strangest key that is one", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const keys = ["strange/...", "strange/-", "strange/.a/..b", `strange/${"x".repeat(240)}`].sort()
@@ -312,7 +333,7 @@ export const contract = <E>(name: string, stores: Layer.Layer<BlockStore.BlockSt
         for (const key of keys) expect(yield* store.get(key)).toEqual(bytesOf(5))
       }))
 
-    it.effect("serves many at a time", () =>
+    test("serves many at a time", () =>
       Effect.gen(function*() {
         const store = yield* BlockStore.BlockStore
         const use = (n: number) =>

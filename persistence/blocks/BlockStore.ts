@@ -86,7 +86,7 @@ export interface BlockStoreService {
   ) => Effect.Effect<Uint8Array, ReadError>
   /** Undefined if there is none. It tells the size by what is stored and verifies nothing, as does `list`. */
   readonly head: (key: string) => Effect.Effect<ObjectInfo | undefined, StoreUnavailable>
-  /** Deleting what is not there succeeds. */
+  /** Durable when it returns: what was removed does not come back. Removing what is not there succeeds. */
   readonly remove: (key: string) => Effect.Effect<void, StoreUnavailable>
   /** Every object whose key starts with the prefix, in byte order of keys. */
   readonly list: (prefix: string) => Stream.Stream<ObjectInfo, StoreUnavailable>

@@ -8,8 +8,9 @@
  * No key contains a `+`, so the object `a` and the folder of `a/b` do not meet.
  */
 import * as BlockStore from "#persistence/blocks/BlockStore.ts"
-import { attempt, codeOf, isFull, textOf, tryIo, unavailable } from "#persistence/blocks/DiskFailure.ts"
-import { mark, walk } from "#persistence/blocks/DiskWalk.ts"
+import { attempt, isFull, unavailable } from "#persistence/blocks/DiskFailure.ts"
+import * as DiskWalk from "#persistence/blocks/DiskWalk.ts"
+import { type FileFailure, type Files, type NewFile, nodeFiles, type OpenFile } from "#persistence/blocks/Files.ts"
 import * as FolderSync from "#persistence/blocks/FolderSync.ts"
 import * as ObjectKey from "#persistence/blocks/ObjectKey.ts"
 import * as SealedObject from "#persistence/blocks/SealedObject.ts"
@@ -18,31 +19,29 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { randomUUID } from "node:crypto"
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 
 /** Operations at a time, of one file each; libuv runs fewer at once, the rest wait inside it. */
 const operationsMax = 32
 /** Bytes between a range and the trailer that are read along rather than with one more call. */
 const gapBytesMax = 32 * 1024
-/** This run of the program, in the names of its temporary files. */
-const run = randomUUID()
-let temporaries = 0
 
 export interface DiskOptions {
   /** Made if it is missing. */
   readonly folder: string
+  /** The disk that it is on; the one of this machine if not given. */
+  readonly files?: Files
 }
 
 export const make = (options: DiskOptions): Effect.Effect<BlockStore.BlockStoreService, BlockStore.StoreUnavailable> =>
   Effect.gen(function*() {
+    const files = options.files ?? nodeFiles
     const store = resolve(options.folder)
     const objects = join(store, "objects")
     const temporary = join(store, "tmp")
-    yield* attempt(store, "start", () => prepare([objects, temporary]))
-    yield* attempt(store, "clean up", () => removeLeftOvers(temporary))
-    return serve(store, objects, temporary, yield* Effect.makeSemaphore(operationsMax))
+    yield* attempt(store, "start", Effect.zipRight(makeDurable(files, objects), makeDurable(files, temporary)))
+    yield* attempt(store, "clean up", removeLeftOvers(files, temporary))
+    return serve(store, files, objects, temporary, yield* Effect.makeSemaphore(operationsMax))
   })
 
 export const layer = (options: DiskOptions): Layer.Layer<BlockStore.BlockStore, BlockStore.StoreUnavailable> =>
@@ -51,12 +50,13 @@ export const layer = (options: DiskOptions): Layer.Layer<BlockStore.BlockStore, 
 /** Longer than a screen, because its operations share the folders and the semaphore; each of them is short. */
 const serve = (
   store: string,
+  files: Files,
   objects: string,
   temporary: string,
   semaphore: Effect.Semaphore
 ): BlockStore.BlockStoreService => {
-  const folders = FolderSync.make(objects)
-  const pathOf = (key: string): string => join(objects, `${key}${mark}`)
+  const folders = FolderSync.make(objects, files)
+  const pathOf = (key: string): string => join(objects, `${key}${DiskWalk.mark}`)
 
   /** The disk finishes what it has begun, so that an interruption leaves no file open and none half written. */
   const limited = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -68,21 +68,22 @@ const serve = (
   /** A file that is not there; but if the store itself is not there, that says nothing about the file. */
   const unlessMissing = <A>(
     operation: string,
-    io: () => Promise<A>
+    io: Effect.Effect<A, FileFailure>
   ): Effect.Effect<Option.Option<A>, BlockStore.StoreUnavailable> =>
-    tryIo(io).pipe(
+    io.pipe(
       Effect.map(Option.some),
-      Effect.catchAll((error) =>
-        codeOf(error) === "ENOENT"
-          ? Effect.as(attempt(store, operation, () => stat(objects)), Option.none<A>())
-          : Effect.fail(unavailable(store, operation, error))
+      Effect.catchAll((failure) =>
+        failure.code === "ENOENT"
+          ? Effect.as(attempt(store, operation, files.size(objects)), Option.none<A>())
+          : Effect.fail(unavailable(store, operation, failure))
       )
     )
 
-  const read = <A>(key: string, operation: string, io: (path: string) => Promise<A>) =>
-    Effect.flatten(unlessMissing(operation, () => io(pathOf(key)))).pipe(
-      Effect.catchTag("NoSuchElementException", () => new BlockStore.ObjectMissing({ key, store }))
+  const read = <A>(key: string, operation: string, use: (file: OpenFile) => Effect.Effect<A, FileFailure>) =>
+    Effect.flatten(
+      unlessMissing(operation, Effect.flatMap(files.open(pathOf(key)), (file) => closing(file, use(file))))
     )
+      .pipe(Effect.catchTag("NoSuchElementException", () => new BlockStore.ObjectMissing({ key, store })))
 
   const corrupt = (key: string) => (reason: string): BlockStore.ObjectCorrupt =>
     new BlockStore.ObjectCorrupt({ key, store, reason })
@@ -91,48 +92,53 @@ const serve = (
     Effect.suspend(() => {
       const path = pathOf(key)
       const folder = dirname(path)
-      const aside = join(temporary, `${process.pid}-${run}-${++temporaries}`)
-      const place = async (handle: FileHandle): Promise<void> => {
-        await writeAll(handle, [bytes, SealedObject.seal(bytes)])
-        await folders.ensure(folder)
-        await rename(aside, path)
-      }
-      return tryIo(() => open(aside, "wx", 0o600)).pipe(
-        Effect.flatMap((handle) => Effect.tapError(tryIo(() => place(handle)), () => discard(aside))),
-        Effect.tapError((error) => Effect.sync(() => codeOf(error) === "ENOENT" && folders.forget(folder))),
-        Effect.mapError((error) =>
-          isFull(error)
-            ? new BlockStore.StoreFull({ key, store, reason: textOf(error) })
-            : unavailable(store, `put ${key}`, error)
+      const { count, pid, run } = files.owner
+      const aside = join(temporary, `${pid}-${run}-${count()}`)
+      const place = (file: NewFile): Effect.Effect<void, FileFailure> =>
+        writeAll(file, [bytes, SealedObject.seal(bytes)]).pipe(
+          Effect.zipRight(folders.ensure(folder)),
+          Effect.zipRight(files.rename(aside, path))
+        )
+      return files.create(aside).pipe(
+        Effect.flatMap((file) => Effect.tapError(place(file), () => discard(files, aside))),
+        Effect.tapError(({ code }) => Effect.sync(() => code === "ENOENT" && folders.forget(folder))),
+        Effect.mapError((failure) =>
+          isFull(failure)
+            ? new BlockStore.StoreFull({ key, store, reason: failure.message })
+            : unavailable(store, `put ${key}`, failure)
         ),
-        Effect.zipRight(attempt(store, `put ${key}`, () => folders.sync(folder)))
+        Effect.zipRight(attempt(store, `put ${key}`, folders.sync(folder)))
       )
     })
 
-  const remove = (key: string): Effect.Effect<void, BlockStore.StoreUnavailable> =>
-    unlessMissing(`remove ${key}`, async () => {
-      await unlink(pathOf(key))
-      await folders.sync(dirname(pathOf(key)))
-    })
+  /** One that is gone already may come back at a power cut, if whoever removed it died before its fsync. */
+  const remove = (key: string): Effect.Effect<void, BlockStore.StoreUnavailable> => {
+    const path = pathOf(key)
+    const unlinked = Effect.catchIf(files.unlink(path), ({ code }) => code === "ENOENT", () => Effect.void)
+    return Effect.asVoid(unlessMissing(`remove ${key}`, Effect.zipRight(unlinked, folders.sync(dirname(path)))))
+  }
 
   const head = (key: string): Effect.Effect<BlockStore.ObjectInfo | undefined, BlockStore.StoreUnavailable> =>
     Effect.map(
-      unlessMissing(`head ${key}`, () => stat(pathOf(key))),
-      (found) => Option.isSome(found) ? { key, bytes: SealedObject.objectBytesOf(found.value.size) } : undefined
+      unlessMissing(`head ${key}`, files.size(pathOf(key))),
+      (found) => Option.isSome(found) ? { key, bytes: SealedObject.objectBytesOf(found.value) } : undefined
     )
 
-  const list = (prefix: string): Stream.Stream<BlockStore.ObjectInfo, BlockStore.StoreUnavailable> =>
-    Stream.unwrap(Effect.gen(function*() {
-      yield* ObjectKey.checkPrefix(prefix)
-      yield* attempt(store, `list ${prefix}`, () => stat(objects))
-      const walked = walk(objects, prefix)
-      const step = Effect.map(
-        limited(attempt(store, `list ${prefix}`, () => walked.next())),
-        (next) =>
-          next.done === true ? Option.none() : Option.some([Chunk.unsafeFromArray(next.value), undefined] as const)
+  const list = (prefix: string): Stream.Stream<BlockStore.ObjectInfo, BlockStore.StoreUnavailable> => {
+    const stepFrom = (place: DiskWalk.Place) =>
+      Effect.map(
+        limited(attempt(store, `list ${prefix}`, DiskWalk.step(files, objects, prefix, place))),
+        ([infos, next]) => Option.some([Chunk.unsafeFromArray(infos), next] as const)
       )
-      return Stream.unfoldChunkEffect(undefined, () => step)
+    return Stream.unwrap(Effect.gen(function*() {
+      yield* ObjectKey.checkPrefix(prefix)
+      yield* attempt(store, `list ${prefix}`, files.size(objects))
+      return Stream.unfoldChunkEffect(
+        DiskWalk.begin(prefix) as DiskWalk.Place | undefined,
+        (place) => place === undefined ? Effect.succeed(Option.none()) : stepFrom(place)
+      )
     }))
+  }
 
   return {
     description: store,
@@ -144,7 +150,7 @@ const serve = (
     getRange: (key, objectBytes, offset, length) =>
       Effect.suspend(() => {
         const cover = SealedObject.cover(objectBytes, offset, length)
-        const view = forKey(key, read(key, `get a range of ${key}`, (path) => readCover(path, objectBytes, cover)))
+        const view = forKey(key, read(key, `get a range of ${key}`, (file) => readCover(file, objectBytes, cover)))
         return Effect.flatMap(view, ({ storedBytes, pieces, trailer }) => {
           const fault = SealedObject.sizeFault(storedBytes, objectBytes) ??
             SealedObject.trailerFault(trailer, objectBytes) ??
@@ -160,47 +166,57 @@ const serve = (
   }
 }
 
-/** Makes the folders of the store, durable. */
-const prepare = async (folders: ReadonlyArray<string>): Promise<void> => {
-  for (const folder of folders) {
-    const first = await mkdir(folder, { recursive: true, mode: 0o700 })
-    if (first === undefined) continue
-    for (let made = folder; made.length >= first.length; made = dirname(made)) await FolderSync.fsync(dirname(made))
-  }
-}
+/**
+ * Makes a folder of the store and its missing parents, durable. Each is so before anything is made in it; of one that is
+ * there already, only the own name may not be, because whoever made it may have died before its fsync.
+ */
+const makeDurable = (files: Files, folder: string): Effect.Effect<void, FileFailure> =>
+  Effect.flatMap(isFolder(files, folder), (isThere) => {
+    const parent = dirname(folder)
+    if (isThere) return unlessForeign(files.syncFolder(parent))
+    return makeDurable(files, parent).pipe(
+      Effect.zipRight(FolderSync.makeIfMissing(files, folder)),
+      Effect.zipRight(files.syncFolder(parent))
+    )
+  })
+
+/** With the slash, a file of this name is an error. */
+const isFolder = (files: Files, folder: string): Effect.Effect<boolean, FileFailure> =>
+  files.size(`${folder}/`).pipe(
+    Effect.as(true),
+    Effect.catchAll((failure) => failure.code === "ENOENT" ? Effect.succeed(false) : Effect.fail(failure))
+  )
+
+/** Where this process may not look, it made nothing; where nobody may write, nothing is acknowledged any more. */
+const unlessForeign = (io: Effect.Effect<void, FileFailure>): Effect.Effect<void, FileFailure> =>
+  Effect.catchIf(io, ({ code }) => code === "EACCES" || code === "EPERM" || code === "EROFS", () => Effect.void)
 
 /**
  * Removes the temporary files of processes that are no more. One that belongs to a process out of sight, in another
  * container on the same folder, may go too: its put then fails at the rename, and is tried again.
  */
-const removeLeftOvers = async (temporary: string): Promise<void> => {
-  for (const name of await readdir(temporary)) {
-    const [, pid, itsRun] = /^(\d+)-(.+)-\d+$/.exec(name) ?? []
-    if (pid === undefined || itsRun === run) continue
-    if (Number(pid) === process.pid || !isRunning(Number(pid))) await rm(join(temporary, name), { force: true })
-  }
-}
+const removeLeftOvers = (files: Files, temporary: string): Effect.Effect<void, FileFailure> =>
+  Effect.flatMap(files.entries(temporary), (entries) =>
+    Effect.forEach(
+      entries.filter(({ name }) => isLeftOver(files, name)),
+      ({ name }) => discard(files, join(temporary, name)),
+      { discard: true }
+    ))
 
-const isRunning = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) !== "ESRCH"
-  }
+const isLeftOver = ({ owner }: Files, name: string): boolean => {
+  const [, pid, run] = /^(\d+)-(.+)-\d+$/.exec(name) ?? []
+  if (pid === undefined || run === owner.run) return false
+  return Number(pid) === owner.pid || !owner.isRunning(Number(pid))
 }
 
 /** Writes the parts one behind the other, makes them durable, and closes the file. */
-const writeAll = async (handle: FileHandle, parts: ReadonlyArray<Uint8Array>): Promise<void> => {
-  try {
-    for (let rest = parts; rest.length > 0;) {
-      const { bytesWritten } = await handle.writev(rest)
-      rest = skip(rest, bytesWritten)
-    }
-    await handle.datasync()
-  } finally {
-    await handle.close()
-  }
-}
+const writeAll = (file: NewFile, parts: ReadonlyArray<Uint8Array>): Effect.Effect<void, FileFailure> =>
+  closing(file, Effect.zipRight(writeRest(file, parts), file.datasync))
+
+const writeRest = (file: NewFile, parts: ReadonlyArray<Uint8Array>): Effect.Effect<void, FileFailure> =>
+  parts.length === 0
+    ? Effect.void
+    : Effect.flatMap(file.write(parts), (bytes) => writeRest(file, skip(parts, bytes)))
 
 /** What is left of the parts once their first bytes are written; no part of it is empty. */
 const skip = (parts: ReadonlyArray<Uint8Array>, bytes: number): ReadonlyArray<Uint8Array> => {
@@ -213,13 +229,19 @@ const skip = (parts: ReadonlyArray<Uint8Array>, bytes: number): ReadonlyArray<Ui
   return rest
 }
 
-const discard = (aside: string): Effect.Effect<void> =>
-  Effect.tryPromise({ try: () => rm(aside, { force: true }), catch: textOf }).pipe(
-    Effect.catchAll((reason) => Effect.logWarning(`temporary file stays until the next start: ${reason}`))
-  )
+const discard = (files: Files, aside: string): Effect.Effect<void> =>
+  Effect.catchAll(files.unlink(aside), ({ code, message }) =>
+    code === "ENOENT"
+      ? Effect.void
+      : Effect.logWarning(`temporary file stays until the next start: ${message}`))
 
-const readWhole = (path: string): Promise<Uint8Array> =>
-  withFile(path, async (handle) => readAt(handle, 0, (await handle.stat()).size))
+const closing = <A>(
+  file: { readonly close: Effect.Effect<void, FileFailure> },
+  use: Effect.Effect<A, FileFailure>
+): Effect.Effect<A, FileFailure> => Effect.flatMap(Effect.exit(use), (exit) => Effect.zipRight(file.close, exit))
+
+const readWhole = (file: OpenFile): Effect.Effect<Uint8Array, FileFailure> =>
+  Effect.flatMap(file.size, (bytes) => readAt(file, 0, bytes))
 
 interface CoverRead {
   readonly storedBytes: number
@@ -227,38 +249,33 @@ interface CoverRead {
   readonly trailer: Uint8Array
 }
 
-const readCover = (path: string, objectBytes: number, { start, end }: SealedObject.Cover): Promise<CoverRead> =>
-  withFile(path, async (handle) => {
+const readCover = (
+  file: OpenFile,
+  objectBytes: number,
+  { start, end }: SealedObject.Cover
+): Effect.Effect<CoverRead, FileFailure> =>
+  Effect.gen(function*() {
     const sealedBytes = SealedObject.sealedBytes(objectBytes)
-    const storedBytes = (await handle.stat()).size
+    const storedBytes = yield* file.size
     if (objectBytes - end <= gapBytesMax) {
-      const tail = await readAt(handle, start, sealedBytes)
+      const tail = yield* readAt(file, start, sealedBytes)
       return { storedBytes, pieces: tail.subarray(0, end - start), trailer: tail.subarray(objectBytes - start) }
     }
-    const [pieces, trailer] = await Promise.all([
-      readAt(handle, start, end),
-      readAt(handle, objectBytes, sealedBytes)
-    ])
+    const parts = [readAt(file, start, end), readAt(file, objectBytes, sealedBytes)] as const
+    const [pieces, trailer] = yield* Effect.all(parts, { concurrency: "unbounded" })
     return { storedBytes, pieces, trailer }
   })
 
-const withFile = async <A>(path: string, use: (handle: FileHandle) => Promise<A>): Promise<A> => {
-  const handle = await open(path, "r")
-  try {
-    return await use(handle)
-  } finally {
-    await handle.close()
-  }
-}
-
 /** The bytes from `start` to `end`, or to the end of the file where that comes first. */
-const readAt = async (handle: FileHandle, start: number, end: number): Promise<Uint8Array> => {
-  const buffer = Buffer.allocUnsafeSlow(end - start)
-  let filled = 0
-  while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, start + filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return new Uint8Array(buffer.buffer, 0, filled)
-}
+const readAt = (file: OpenFile, start: number, end: number): Effect.Effect<Uint8Array, FileFailure> =>
+  Effect.suspend(() => {
+    const { buffer } = Buffer.allocUnsafeSlow(end - start)
+    const fill = (filled: number): Effect.Effect<Uint8Array, FileFailure> =>
+      filled === buffer.byteLength
+        ? Effect.succeed(new Uint8Array(buffer))
+        : Effect.flatMap(
+          file.read(new Uint8Array(buffer, filled), start + filled),
+          (bytes) => bytes === 0 ? Effect.succeed(new Uint8Array(buffer, 0, filled)) : fill(filled + bytes)
+        )
+    return fill(0)
+  })

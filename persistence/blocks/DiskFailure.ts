@@ -1,22 +1,19 @@
 /**
  * Why a call to the file system failed, judged for who must act on it.
- * It retries nothing; which of these errors mean that an object is missing, the store knows.
+ * It retries nothing; which of these failures mean that an object is missing, the store knows.
  */
 import { StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
+import type { FileFailure } from "#persistence/blocks/Files.ts"
 import * as Effect from "effect/Effect"
 
-/** The error as the system gave it. */
-export const tryIo = <A>(io: () => Promise<A>): Effect.Effect<A, unknown> =>
-  Effect.tryPromise({ try: io, catch: (error) => error })
-
-/** The error as the store tells it. */
+/** The failure as the store tells it. */
 export const attempt = <A>(
   store: string,
   operation: string,
-  io: () => Promise<A>
-): Effect.Effect<A, StoreUnavailable> => Effect.mapError(tryIo(io), (error) => unavailable(store, operation, error))
+  io: Effect.Effect<A, FileFailure>
+): Effect.Effect<A, StoreUnavailable> => Effect.mapError(io, (failure) => unavailable(store, operation, failure))
 
-/** What the operator can do about an error, and whether the same call may succeed later without him. */
+/** What the operator can do about a failure, and whether the same call may succeed later without him. */
 const advice: Readonly<Record<string, readonly [retryable: boolean, advice: string]>> = {
   EACCES: [false, "check that the user of this process owns the folder"],
   EPERM: [false, "check that the user of this process owns the folder"],
@@ -35,15 +32,10 @@ const advice: Readonly<Record<string, readonly [retryable: boolean, advice: stri
   ETIMEDOUT: [true, "the file server does not answer"]
 }
 
-export const unavailable = (store: string, operation: string, error: unknown): StoreUnavailable => {
-  const [retryable, hint] = advice[codeOf(error) ?? ""] ?? [false, undefined]
-  const reason = hint === undefined ? textOf(error) : `${textOf(error)}; ${hint}`
+export const unavailable = (store: string, operation: string, { code, message }: FileFailure): StoreUnavailable => {
+  const [retryable, hint] = advice[code] ?? [false, undefined]
+  const reason = hint === undefined ? message : `${message}; ${hint}`
   return new StoreUnavailable({ store, operation, reason, retryable })
 }
 
-export const isFull = (error: unknown): boolean => codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT"
-
-export const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
-
-export const textOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+export const isFull = ({ code }: FileFailure): boolean => code === "ENOSPC" || code === "EDQUOT"

@@ -7,7 +7,7 @@ import type { ByteString } from "#domain/ByteString.ts"
 import * as Mode from "#domain/Mode.ts"
 import type { Inode } from "#domain/state/Inode.ts"
 import type { Found } from "#simulations/oracle/Comparison.ts"
-import type { Dice } from "#simulations/oracle/Dice.ts"
+import type { Dice } from "#domain/testing/Dice.ts"
 import { type Action, type Call, type Moment, type Path, pathOf, type Step, users } from "#simulations/oracle/Step.ts"
 import type { Traits } from "#simulations/oracle/Traits.ts"
 

@@ -4,7 +4,7 @@
  */
 import type * as Native from "#native/Posix.ts"
 import { Comparison, type Found, treeOf } from "#simulations/oracle/Comparison.ts"
-import { Dice } from "#simulations/oracle/Dice.ts"
+import { Dice } from "#domain/testing/Dice.ts"
 import { DomainSide, SKIP } from "#simulations/oracle/DomainSide.ts"
 import { KernelSide, type Outcome } from "#simulations/oracle/KernelSide.ts"
 import { Script } from "#simulations/oracle/Script.ts"

@@ -1,0 +1,104 @@
+/**
+ * One run of a scenario under one seed: load and faults for a while, then quiet, then everything is looked at. The
+ * same seed ends in the same digest.
+ */
+import { inspect, wakeZones } from "#simulations/checks/Inspector.ts"
+import { historyViolations } from "#simulations/checks/HistoryCheck.ts"
+import { SimulatedCluster, type Violation } from "#simulations/cluster/SimulatedCluster.ts"
+import { faults } from "#simulations/faults/Faults.ts"
+import type { Observation } from "#simulations/history/History.ts"
+import type { Scenario } from "#simulations/scenarios/Scenario.ts"
+import type { Process } from "#simulations/world/Process.ts"
+import { withoutRealTime } from "#simulations/world/RealTime.ts"
+import { SECOND, World, WorldBroken } from "#simulations/world/World.ts"
+
+export interface Result {
+  readonly scenario: string
+  readonly seed: number
+  readonly digest: string
+  readonly violations: ReadonlyArray<Violation>
+  /** Seconds of the world. */
+  readonly seconds: number
+  readonly operations: number
+  readonly faults: ReadonlyMap<string, number>
+  readonly probes: ReadonlyMap<string, number>
+  readonly observations: ReadonlyArray<Observation>
+  readonly story: ReadonlyArray<string>
+  /** Real milliseconds: of all, and of the checks of the history. */
+  readonly millis: { readonly all: number; readonly checks: number }
+}
+
+/** Clients must be done this long after everything works again. */
+const LEAVE_SECONDS_MAX = 240
+const INSPECTION_SECONDS_MAX = 600
+
+export const simulate = (
+  scenario: Scenario,
+  seed: number,
+  options: { readonly story?: boolean; readonly now: () => number }
+): Result => {
+  const begun = options.now()
+  const world = new World(seed, options)
+  const cluster = new SimulatedCluster(world, scenario)
+  let checks = 0
+  try {
+    withoutRealTime(seed, () => live(cluster))
+    const before = options.now()
+    for (const violation of historyViolations(cluster)) cluster.violations.push(violation)
+    checks = options.now() - before
+  } catch (cause) {
+    if (!(cause instanceof WorldBroken)) throw cause
+    cluster.violate("time passes", cause.message)
+  }
+  return {
+    scenario: scenario.name,
+    seed,
+    digest: world.digest,
+    violations: cluster.violations,
+    seconds: world.now / SECOND,
+    operations: cluster.recorder.observations.length,
+    faults: world.faults,
+    probes: world.probes,
+    observations: cluster.recorder.observations,
+    story: world.story,
+    millis: { all: options.now() - begun, checks }
+  }
+}
+
+const live = (cluster: SimulatedCluster): void => {
+  const { clients, runnerNames, scenario } = cluster
+  for (const name of runnerNames) cluster.startRunner(name)
+  for (let number = 1; number <= scenario.clients; number++) cluster.startClient(`client-${number}`)
+  for (const [name, seconds] of scenario.faults) befall(cluster, () => faults[name](cluster), seconds)
+  cluster.runFor(scenario.seconds)
+
+  cluster.ending = true
+  cluster.heal()
+  const gone = () => [...clients.values()].every(({ isDead }) => isDead)
+  if (!cluster.runFor(LEAVE_SECONDS_MAX, gone)) {
+    const stuck = [...clients.values()].filter(({ isDead }) => !isDead).map(({ name }) => name)
+    cluster.violate("every call ends", `${stuck.join(", ")} still waits ${LEAVE_SECONDS_MAX} s after all is well again`)
+    return
+  }
+  cluster.heal()
+  if (!ends(cluster, wakeZones(cluster))) return
+  // Sessions whose clients died are over by then.
+  cluster.runFor(1.5 * scenario.sessionLeaseSeconds)
+  ends(cluster, inspect(cluster))
+}
+
+const ends = (cluster: SimulatedCluster, process: Process): boolean => {
+  if (cluster.runFor(INSPECTION_SECONDS_MAX, () => process.isDead)) return true
+  cluster.violate("every call ends", `the last look at everything, by ${process.name}, does not end`)
+  return false
+}
+
+/** Again and again, at random moments, as long as the load lasts. */
+const befall = (cluster: SimulatedCluster, fault: () => void, meanSeconds: number): void => {
+  const { world } = cluster
+  world.later(world.dice.below(2 * meanSeconds * SECOND), undefined, () => {
+    if (cluster.ending) return
+    fault()
+    befall(cluster, fault, meanSeconds)
+  })
+}

@@ -1,0 +1,16 @@
+/**
+ * Rare paths that a long campaign must have reached, or its green says little. They are what the world and the
+ * product's own words show; production carries none of them.
+ */
+const expected: ReadonlyArray<string> = [
+  "client: ClusterUnreachable",
+  "client: RequestRefused",
+  "append fenced",
+  "append uncertain",
+  "zone recovered from a snapshot",
+  "zone recovered from rows alone"
+]
+
+/** Those that nobody reached. */
+export const missing = (reached: ReadonlyMap<string, number>): ReadonlyArray<string> =>
+  expected.filter((name) => !reached.has(name))

@@ -1,0 +1,31 @@
+/** The storage that a runner sees, with probes where rare paths show. It changes nothing. */
+import type { BlockStoreService } from "#persistence/blocks/BlockStore.ts"
+import type { JournalService } from "#persistence/Journal.ts"
+import type { World } from "#simulations/world/World.ts"
+import * as Effect from "effect/Effect"
+
+export const journal = (world: World, inner: JournalService): JournalService => ({
+  ...inner,
+  append: (row) =>
+    Effect.tapError(inner.append(row), (error) =>
+      Effect.sync(() => {
+        if (error._tag === "Fenced") world.probe("append fenced")
+        else world.probe(error.uncertain ? "append uncertain" : "append refused")
+      })),
+  snapshots: (zone) =>
+    Effect.tap(inner.snapshots(zone), (records) =>
+      Effect.sync(() => {
+        if (records.length === 0) world.probe("zone recovered from rows alone")
+      }))
+})
+
+export const store = (world: World, inner: BlockStoreService): BlockStoreService => ({
+  ...inner,
+  get: (key) =>
+    Effect.tapBoth(inner.get(key), {
+      onSuccess: () => Effect.sync(() => key.startsWith("snapshots/") && world.probe("zone recovered from a snapshot")),
+      onFailure: (error) => Effect.sync(() => world.probe(`object not read: ${error._tag}`))
+    }),
+  put: (key, bytes) =>
+    Effect.tapError(inner.put(key, bytes), (error) => Effect.sync(() => world.probe(`object not stored: ${error._tag}`)))
+})

@@ -1,0 +1,179 @@
+/**
+ * A whole Cadastre in the world: database, block store, runners and clients, each a process on a host of its own.
+ * It lets things start and end; what befalls them is the faults' affair, what must hold the checks'.
+ */
+import * as Client from "#client/Client.ts"
+import { root } from "#domain/Credentials.ts"
+import { Network as ProductNetwork } from "#shards/Network.ts"
+import { PORT, SECRET, type SimulatedRunner, start } from "#simulations/cluster/SimulatedRunner.ts"
+import { SimulatedStorage } from "#simulations/cluster/SimulatedStorage.ts"
+import { Recorder } from "#simulations/history/Recorder.ts"
+import type { Scenario } from "#simulations/scenarios/Scenario.ts"
+import { type Hands, Known, make as makeHands, type Workload } from "#simulations/workloads/Hands.ts"
+import { workloads } from "#simulations/workloads/Workloads.ts"
+import { Network } from "#simulations/world/Network.ts"
+import { Process } from "#simulations/world/Process.ts"
+import * as ProcessNetwork from "#simulations/world/ProcessNetwork.ts"
+import { SECOND, type World } from "#simulations/world/World.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as LogLevel from "effect/LogLevel"
+
+/** What a check, a client or a process found that must not be. */
+export interface Violation {
+  /** Which rule it breaks, in a word or two. */
+  readonly rule: string
+  readonly text: string
+}
+
+/** How long a client tries before it gives a request up. */
+const RETRY_FOR = Duration.seconds(60)
+
+export class SimulatedCluster {
+  readonly world: World
+  readonly network: Network
+  readonly scenario: Scenario
+  readonly recorder: Recorder
+  readonly known: Known
+  readonly violations: Array<Violation> = []
+  readonly runners = new Map<string, SimulatedRunner>()
+  readonly clients = new Map<string, Process>()
+  /** Set when the load is over: clients finish what they are at and leave. */
+  ending = false
+  readonly storage: SimulatedStorage
+  private readonly sessions = new Map<number, number>()
+
+  constructor(world: World, scenario: Scenario) {
+    this.world = world
+    this.scenario = scenario
+    this.network = new Network(world)
+    this.recorder = new Recorder((value) => world.note(value))
+    this.known = new Known(scenario.zones)
+    this.storage = new SimulatedStorage(world, this.network, scenario.store)
+  }
+
+  get runnerNames(): ReadonlyArray<string> {
+    return Array.from({ length: this.scenario.runners }, (_, index) => `runner-${index + 1}`)
+  }
+
+  get hosts(): ReadonlyArray<string> {
+    return [...this.runnerNames, ...this.clients.keys(), ...this.storage.hosts]
+  }
+
+  /** Everything works again: what is frozen wakes, what is dead comes back. */
+  heal(): void {
+    this.network.heal()
+    this.storage.heal()
+    for (const process of this.clients.values()) process.wake()
+    for (const name of this.runnerNames) {
+      const process = this.runners.get(name)?.process
+      if (process === undefined || process.isDead) this.startRunner(name)
+      else process.wake()
+    }
+  }
+
+  /** A process whose end by itself, and whose complaints, are violations. */
+  process(name: string): Process {
+    return new Process(this.world, name, {
+      onLog: (level, text) => this.onLog(name, level, text),
+      onDefect: (text) => this.violate("no process dies of itself", `${name}: ${text}`)
+    })
+  }
+
+  startRunner(name: string): void {
+    const { leaseSeconds, sessionLeaseSeconds, snapshotEvents, zones } = this.scenario
+    const runner = start(this.network, this.process(name), {
+      zones,
+      lease: Duration.seconds(leaseSeconds),
+      sessionLease: Duration.seconds(sessionLeaseSeconds),
+      snapshotEvents,
+      database: (process) => this.storage.database(process),
+      store: (process) => this.storage.store(process)
+    })
+    this.runners.set(name, runner)
+  }
+
+  /** A client that works until the load is over. */
+  startClient(name: string): void {
+    const { loops, thinkSeconds } = this.scenario
+    this.runClient(name, (hands) => {
+      const loop = Effect.gen(this, function*() {
+        while (!this.ending) {
+          yield* Effect.sleep(Duration.millis(this.world.dice.below(2000 * thinkSeconds)))
+          if (!this.ending) yield* this.draw()(hands)
+        }
+      })
+      return Effect.all(Array.from({ length: loops }, () => loop), { concurrency: "unbounded", discard: true })
+    })
+  }
+
+  /** A client in a process of its own, which ends when its program does. */
+  runClient(name: string, program: (hands: Hands) => Effect.Effect<void>): Process {
+    const process = this.process(name)
+    this.clients.set(name, process)
+    const connected = Client.make({
+      endpoints: this.runnerNames.map((host) => ({ host, port: PORT })),
+      secret: SECRET,
+      who: root,
+      descriptor: { client: "simulation", host: name, user: "root", uid: 0, pid: 1 },
+      retryFor: RETRY_FOR
+    }).pipe(Effect.retry({ while: ({ _tag }) => _tag === "ClusterUnreachable" && !this.ending }))
+    const work = Effect.scoped(Effect.flatMap(connected, (client) => {
+      const hands = makeHands({
+        world: this.world,
+        client,
+        numberOf: (session) => this.numberOf(session),
+        known: this.known,
+        recorder: this.recorder,
+        complain: (what) => this.violate("clients see what was promised", `${name}: ${what}`)
+      })
+      process.onDeath.add(hands.leave)
+      return program(hands)
+    })).pipe(
+      Effect.catchTag("ClusterUnreachable", () => Effect.void),
+      Effect.provideService(ProductNetwork, ProcessNetwork.make(this.network, process))
+    )
+    process.run(work, () => process.kill())
+    return process
+  }
+
+  violate(rule: string, text: string): void {
+    this.world.tell(() => `VIOLATION: ${rule}: ${text}`)
+    this.violations.push({ rule, text })
+  }
+
+  /** Lets the world go on for so many seconds, or until something holds. Whether it did. */
+  runFor(seconds: number, done: () => boolean = () => false): boolean {
+    return this.world.run(done, this.world.now + seconds * SECOND)
+  }
+
+  private numberOf(session: number): number {
+    let number = this.sessions.get(session)
+    if (number === undefined) this.sessions.set(session, number = this.sessions.size)
+    return number
+  }
+
+  private draw(): Workload {
+    const { scenario, world } = this
+    let rest = world.dice.below(scenario.workloads.reduce((sum, [, weight]) => sum + weight, 0))
+    for (const [name, weight] of scenario.workloads) {
+      rest -= weight
+      if (rest < 0) return workloads[name]
+    }
+    throw new Error(`scenario ${scenario.name} has no workload`)
+  }
+
+  /** What zones say when they restart for a reason that no fault explains. */
+  private onLog(name: string, _level: LogLevel.LogLevel, text: string): void {
+    const restart = /^zone \d+ restarts: (.*)/s.exec(text)?.[1]
+    if (restart === undefined) {
+      if (/damaged/.test(text)) this.violate("no zone is damaged", `${name}: ${text}`)
+      return
+    }
+    this.world.probe(`zone restarts: ${restart.replaceAll(/\d+/g, "N").slice(0, 60)}`)
+    if (!EXPLAINED.test(restart)) this.violate("no zone dies of a defect", `${name}: ${text}`)
+  }
+}
+
+/** Reasons for which a zone may restart: the database, a newer owner, its runner's lease. */
+const EXPLAINED = /^(journal: |zone \d+: epoch \d+ is over|zone \d+ is not available|All fibers interrupted)/

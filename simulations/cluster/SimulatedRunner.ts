@@ -1,0 +1,82 @@
+/**
+ * A runner in a process of the world: the product's own server over simulated storage and network. It differs from
+ * `runners/Server` only in what is below and around it.
+ */
+import { BlockStore, type BlockStoreService, type StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
+import { Database, type DatabaseService } from "#persistence/Database.ts"
+import { Journal } from "#persistence/Journal.ts"
+import * as PostgresJournal from "#persistence/PostgresJournal.ts"
+import * as Server from "#runners/Server.ts"
+import { Network as ProductNetwork } from "#shards/Network.ts"
+import { makeServer } from "#shards/RpcConnection.ts"
+import * as Probed from "#simulations/cluster/Probed.ts"
+import type { Accept, Network } from "#simulations/world/Network.ts"
+import type { Process } from "#simulations/world/Process.ts"
+import * as ProcessNetwork from "#simulations/world/ProcessNetwork.ts"
+import { Purpose } from "#transport/Handshake.ts"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+
+export const PORT = 7070
+export const SECRET = Redacted.make("the secret of the world")
+
+export interface RunnerOptions {
+  readonly zones: number
+  readonly lease: Duration.Duration
+  readonly sessionLease: Duration.Duration
+  readonly snapshotEvents: number
+  /** What the runner sees of the database and of the block store. */
+  readonly database: (process: Process) => Effect.Effect<DatabaseService, never, Scope.Scope>
+  readonly store: (process: Process) => Effect.Effect<BlockStoreService, StoreUnavailable, Scope.Scope>
+}
+
+export interface SimulatedRunner {
+  readonly process: Process
+  /** Whether it serves. */
+  readonly serves: () => boolean
+  /** As SIGTERM: hands its zones over and ends. */
+  readonly stop: () => void
+}
+
+export const start = (network: Network, process: Process, options: RunnerOptions): SimulatedRunner => {
+  const stopping = Deferred.unsafeMake<void>(FiberId.none)
+  let serves = false
+  const program = Effect.scoped(Effect.gen(function*() {
+    const database = yield* options.database(process)
+    const store = Probed.store(process.world, yield* options.store(process))
+    const storage = yield* Layer.build(Layer.provideMerge(PostgresJournal.layer, Layer.succeed(Database, database)))
+    const journal = Probed.journal(process.world, Context.get(storage, Journal))
+    const address = { host: process.name, port: PORT }
+    const clusterFeed = makeServer(address)
+    const purposes = new Map<number | string, Accept>()
+    network.listen(process, process.name, ProcessNetwork.accepting(Redacted.value(SECRET), purposes))
+    purposes.set(Purpose.cluster, ProcessNetwork.feeding(clusterFeed.accept))
+    const { blocks, feedApi } = yield* Server.assemble({
+      address,
+      cluster: { id: "the world", zones: options.zones },
+      clusterFeed,
+      secret: SECRET,
+      lease: options.lease,
+      zone: { sessionLease: options.sessionLease, snapshotEvents: options.snapshotEvents }
+    }).pipe(Effect.provide(storage.pipe(Context.add(BlockStore, store), Context.add(Journal, journal))))
+    purposes.set(Purpose.rpc, ProcessNetwork.feeding(feedApi))
+    purposes.set(Purpose.blocks, ProcessNetwork.serving(process, blocks))
+    serves = true
+    yield* Deferred.await(stopping)
+  })).pipe(Effect.provideService(ProductNetwork, ProcessNetwork.make(network, process)))
+  process.run(program, () => {
+    serves = false
+    process.kill()
+  })
+  return {
+    process,
+    serves: () => serves && !process.isDead,
+    stop: () => process.world.soon(process, () => Deferred.unsafeDone(stopping, Effect.void))
+  }
+}

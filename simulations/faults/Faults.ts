@@ -1,0 +1,200 @@
+/**
+ * The registry of faults: what may befall a cluster. Each takes effect once when it is called and heals by itself
+ * some time later. A new one is a function and a line here.
+ */
+import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
+import type { PostgresFault } from "#simulations/world/PostgresFaults.ts"
+import { MILLI, SECOND } from "#simulations/world/World.ts"
+
+export type Fault = (cluster: SimulatedCluster) => void
+
+const restartLater = (cluster: SimulatedCluster, name: string): void => {
+  const delay = cluster.world.between(100 * MILLI, 8 * SECOND)
+  cluster.world.later(delay, undefined, () => {
+    if (cluster.runners.get(name)?.process.isDead === true) cluster.startRunner(name)
+  })
+}
+
+const aRunner = (cluster: SimulatedCluster) => {
+  const alive = [...cluster.runners.entries()].filter(([, { process }]) => !process.isDead)
+  return alive.length === 0 ? undefined : cluster.world.dice.of(alive)
+}
+
+const killRunner: Fault = (cluster) => {
+  const found = aRunner(cluster)
+  if (found === undefined) return
+  const [name, { process }] = found
+  cluster.world.fault("runner killed", name)
+  process.kill()
+  restartLater(cluster, name)
+}
+
+const stopRunner: Fault = (cluster) => {
+  const found = aRunner(cluster)
+  if (found === undefined) return
+  const [name, runner] = found
+  if (!runner.serves() || runner.process.isFrozen) return
+  cluster.world.fault("runner stopped", name)
+  runner.process.onDeath.add(() => restartLater(cluster, name))
+  runner.stop()
+}
+
+const freezeRunner: Fault = (cluster) => {
+  const found = aRunner(cluster)
+  if (found === undefined) return
+  const [name, { process }] = found
+  cluster.world.fault("runner frozen", name)
+  process.freeze()
+  cluster.world.later(cluster.world.between(50 * MILLI, 15 * SECOND), undefined, () => process.wake())
+}
+
+const killClient: Fault = (cluster) => {
+  const alive = [...cluster.clients.entries()].filter(([, process]) => !process.isDead)
+  if (alive.length === 0) return
+  const [name, process] = cluster.world.dice.of(alive)
+  cluster.world.fault("client killed", name)
+  process.kill()
+  cluster.world.later(cluster.world.between(0, 5 * SECOND), undefined, () => {
+    if (!cluster.ending) cluster.startClient(name)
+  })
+}
+
+const freezeClient: Fault = (cluster) => {
+  const alive = [...cluster.clients.values()].filter((process) => !process.isDead)
+  if (alive.length === 0) return
+  const process = cluster.world.dice.of(alive)
+  cluster.world.fault("client frozen", process.name)
+  process.freeze()
+  const most = 2 * cluster.scenario.sessionLeaseSeconds
+  cluster.world.later(cluster.world.between(50 * MILLI, most * SECOND), undefined, () => process.wake())
+}
+
+/** One host from all others, one from one, in both directions or in one. */
+const partition: Fault = (cluster) => {
+  const { dice } = cluster.world
+  const all = cluster.hosts
+  const victim = dice.of(all)
+  const others = dice.chance(50) ? all.filter((host) => host !== victim) : [dice.of(all)]
+  const direction = dice.below(3)
+  cluster.world.fault("network cut", `${victim} and ${others.length === 1 ? others[0] : "all"}`)
+  const cuts: Array<readonly [string, string]> = []
+  for (const other of others) {
+    if (direction !== 1) cuts.push([victim, other])
+    if (direction !== 2) cuts.push([other, victim])
+  }
+  for (const [from, to] of cuts) cluster.network.cut(from, to)
+  cluster.world.later(cluster.world.between(100 * MILLI, 12 * SECOND), undefined, () => cluster.network.mend(cuts))
+}
+
+const breakConnection: Fault = (cluster) => {
+  if (cluster.network.breakOne()) cluster.world.fault("connection broken")
+}
+
+const slowNetwork: Fault = (cluster) => {
+  cluster.world.fault("network slow")
+  cluster.network.slowness = cluster.world.between(5, 200)
+  cluster.world.later(cluster.world.between(SECOND, 5 * SECOND), undefined, () => {
+    cluster.network.slowness = 1
+  })
+}
+
+/** A wall clock is set, by seconds or by hours, forward or back. */
+const jumpClock: Fault = (cluster) => {
+  const { dice } = cluster.world
+  const found = aRunner(cluster)
+  if (found === undefined) return
+  const most = dice.chance(50) ? 5_000 : 7_200_000
+  const millis = cluster.world.between(-most, most)
+  cluster.world.fault("clock set", `${found[0]} by ${millis} ms`)
+  found[1].process.jump(millis)
+}
+
+const crashDatabase: Fault = ({ storage: { postgres } }) => {
+  if (postgres.isUp) postgres.crash()
+}
+
+const freezeDatabase: Fault = ({ storage: { postgres }, world }) => {
+  if (!postgres.isUp) return
+  postgres.freeze()
+  world.later(world.between(100 * MILLI, 6 * SECOND), undefined, () => postgres.wake())
+}
+
+const slowDatabase: Fault = ({ storage: { postgres }, world }) => {
+  postgres.slow(world.between(5, 100), world.now + world.between(SECOND, 5 * SECOND))
+}
+
+/** An append is committed, or not, and the server or the connection dies around it. */
+const failAppend: Fault = ({ storage: { postgres }, world }) => {
+  const kinds = ["crash before commit", "crash during commit", "crash before reply", "lose the reply", "lose the reply"]
+  postgres.inject(world.dice.of(kinds as ReadonlyArray<PostgresFault>), "append")
+}
+
+/** Any statement stands still until its time limit, with its locks or without. */
+const stickStatement: Fault = ({ storage: { postgres }, world }) => {
+  postgres.inject(world.dice.of(["stick at once", "stick with its locks"] as const))
+}
+
+const failObjects: Fault = ({ storage: { objects }, world }) => {
+  objects?.faults.arm(world.dice.of([
+    "object store unavailable",
+    "object store answer lost",
+    "object store answer corrupt",
+    "object store slow",
+    "object store full"
+  ] as const))
+}
+
+const objectsDown: Fault = ({ storage: { objects }, world }) => {
+  if (objects === undefined) return
+  world.fault("object store down")
+  objects.goDown(world.between(100 * MILLI, 10 * SECOND))
+}
+
+const failDisk: Fault = ({ storage: { disk }, world }) => {
+  disk?.faults.arm(world.dice.of([
+    "disk full",
+    "disk full midway",
+    "disk sync fails",
+    "disk read fails",
+    "disk slow"
+  ] as const))
+}
+
+/** The machine loses its power: runners and database with all that was not on the disk. */
+const powerCut: Fault = (cluster) => {
+  const { runners, storage: { disk, postgres }, world } = cluster
+  if (disk === undefined) return
+  world.fault("power cut")
+  for (const [name, { process }] of runners) {
+    if (process.isDead) continue
+    process.kill()
+    restartLater(cluster, name)
+  }
+  disk.powerCut()
+  if (postgres.isUp) postgres.crash()
+}
+
+export const faults = {
+  crashDatabase,
+  freezeDatabase,
+  slowDatabase,
+  failAppend,
+  stickStatement,
+  failObjects,
+  objectsDown,
+  failDisk,
+  powerCut,
+  killRunner,
+  stopRunner,
+  freezeRunner,
+  killClient,
+  freezeClient,
+  partition,
+  breakConnection,
+  slowNetwork,
+  jumpClock
+} as const satisfies { readonly [name: string]: Fault }
+
+export type FaultName = keyof typeof faults
+
+export const isFaultName = (text: string): text is FaultName => Object.hasOwn(faults, text)

@@ -1,0 +1,25 @@
+/** The registry of workloads. A new one is a file beside this one and a line here. */
+import { attributes } from "#simulations/workloads/Attributes.ts"
+import { data } from "#simulations/workloads/Data.ts"
+import type { Workload } from "#simulations/workloads/Hands.ts"
+import { hotDirectory } from "#simulations/workloads/HotDirectory.ts"
+import { lockRanges } from "#simulations/workloads/LockRanges.ts"
+import { namespace } from "#simulations/workloads/Namespace.ts"
+import { openFiles } from "#simulations/workloads/OpenFiles.ts"
+import { renameStorm } from "#simulations/workloads/RenameStorm.ts"
+import { timeTravel } from "#simulations/workloads/TimeTravel.ts"
+
+export const workloads = {
+  namespace,
+  renameStorm,
+  hotDirectory,
+  attributes,
+  data,
+  openFiles,
+  lockRanges,
+  timeTravel
+} as const satisfies { readonly [name: string]: Workload }
+
+export type WorkloadName = keyof typeof workloads
+
+export const isWorkloadName = (text: string): text is WorkloadName => Object.hasOwn(workloads, text)

@@ -1,0 +1,80 @@
+/**
+ * What the product's reading statements mean to the simulated Postgres. Each sees what is committed when it runs,
+ * and waits for nobody.
+ */
+import type { Row, Value } from "#persistence/Database.ts"
+import * as Journal from "#persistence/PostgresJournal.ts"
+import * as Leases from "#persistence/RunnerLeases.ts"
+import { indexAfter, type PostgresTables } from "#simulations/world/PostgresTables.ts"
+import { bigint, bigintColumn, byteaColumn, int, smallint } from "#simulations/world/PostgresTypes.ts"
+
+/** `now` is the server's time in microseconds since 1970. */
+export type PostgresRead = (
+  tables: PostgresTables,
+  values: ReadonlyArray<Value>,
+  now: number
+) => ReadonlyArray<Row>
+
+const head: PostgresRead = (tables, [zone]) => {
+  const row = tables.journal(smallint(zone)).at(-1)
+  return row === undefined ? [] : [[bigintColumn(row.last), byteaColumn(row.hash)]]
+}
+
+const read: PostgresRead = (tables, values) => {
+  const [sequence, rowsMax, bytesMax] = [bigint(values[1]), bigint(values[2]), bigint(values[3])]
+  const rows = tables.journal(smallint(values[0]))
+  const page: Array<Row> = []
+  let total = 0
+  for (let index = Math.max(0, indexAfter(rows, sequence + 1) - 1); index < rows.length; index++) {
+    const row = rows[index]
+    if (row === undefined || page.length === rowsMax) break
+    if (row.last <= sequence) continue
+    total += row.payload.length
+    if (total > bytesMax && total !== row.payload.length) break
+    page.push([
+      bigintColumn(row.first),
+      bigintColumn(row.last),
+      bigintColumn(row.epoch),
+      bigintColumn(row.time.seconds),
+      row.time.nanos,
+      row.codec,
+      byteaColumn(row.payload),
+      byteaColumn(row.previous),
+      byteaColumn(row.hash)
+    ])
+  }
+  return page
+}
+
+const sequenceAt: PostgresRead = (tables, values) => {
+  const [seconds, nanos] = [bigint(values[1]), int(values[2])]
+  let found = 0
+  for (const { last, time } of tables.journal(smallint(values[0]))) {
+    if (time.seconds < seconds || (time.seconds === seconds && time.nanos <= nanos)) found = Math.max(found, last)
+  }
+  return [[bigintColumn(found)]]
+}
+
+const snapshots: PostgresRead = (tables, [zone]) =>
+  [...tables.snapshot(smallint(zone)).values()]
+    .sort((a, b) => b.head.sequence - a.head.sequence)
+    .map(({ bytes, digest, head, parts }) => [
+      bigintColumn(head.sequence),
+      byteaColumn(head.hash),
+      parts,
+      bigintColumn(bytes),
+      byteaColumn(digest)
+    ])
+
+const listRunners: PostgresRead = (tables, _values, now) =>
+  [...tables.runner.values()]
+    .sort((a, b) => a.machine - b.machine)
+    .map(({ expires, healthy, runner }) => [runner, healthy && expires > now])
+
+export const postgresReads: ReadonlyMap<string, PostgresRead> = new Map([
+  [Journal.HEAD, head],
+  [Journal.READ, read],
+  [Journal.SEQUENCE_AT, sequenceAt],
+  [Journal.SNAPSHOTS, snapshots],
+  [Leases.LIST, listRunners]
+])

@@ -1,0 +1,94 @@
+/**
+ * The product's tables in the simulated Postgres, as plain data: what is committed, and nothing else. A row is
+ * replaced, never changed, so whoever holds one holds it as it was.
+ */
+import type { JournalRow } from "#persistence/Chain.ts"
+import type { SnapshotRecord } from "#persistence/Journal.ts"
+
+export interface ZoneRow {
+  readonly zone: number
+  readonly epoch: number
+  readonly owner: string
+  /** Microseconds since 1970, by the server's clock. */
+  readonly claimed: number
+}
+
+export interface RunnerRow {
+  readonly address: string
+  readonly machine: number
+  readonly runner: string
+  readonly healthy: boolean
+  /** Microseconds since 1970, by the server's clock. */
+  readonly expires: number
+}
+
+export interface ShardRow {
+  /** Another one for each insertion: who waits for a row to change does not mistake a new one for it. */
+  readonly id: number
+  readonly shard: string
+  readonly address: string
+}
+
+export class PostgresTables {
+  readonly zone = new Map<number, ZoneRow>()
+  readonly runner = new Map<string, RunnerRow>()
+  /** Whose each shard is, in the order in which the rows lie on disk: a row that changes goes to the end. */
+  readonly shard = new Map<string, ShardRow>()
+  /** The last number given to a runner; numbers are never given back. */
+  machine = 0
+  private shardsInserted = 0
+  private readonly journals = new Map<number, Array<JournalRow>>()
+  private readonly snapshots = new Map<number, Map<number, SnapshotRecord>>()
+
+  /** A zone's rows by their first event. */
+  journal(zone: number): ReadonlyArray<JournalRow> {
+    return this.journals.get(zone) ?? NONE
+  }
+
+  addJournal(row: JournalRow): void {
+    const rows = this.journals.get(row.zone)
+    if (rows === undefined) this.journals.set(row.zone, [row])
+    else rows.splice(indexAfter(rows, row.first), 0, row)
+  }
+
+  /** A zone's snapshots by their last event. */
+  snapshot(zone: number): ReadonlyMap<number, SnapshotRecord> {
+    return this.snapshots.get(zone) ?? NO_SNAPSHOTS
+  }
+
+  putSnapshot(record: SnapshotRecord): void {
+    let records = this.snapshots.get(record.zone)
+    if (records === undefined) this.snapshots.set(record.zone, records = new Map())
+    records.set(record.head.sequence, record)
+  }
+
+  removeSnapshot(zone: number, sequence: number): void {
+    this.snapshots.get(zone)?.delete(sequence)
+  }
+
+  putShard(shard: string, address: string): void {
+    const id = this.shard.get(shard)?.id ?? this.shardsInserted++
+    this.shard.delete(shard)
+    this.shard.set(shard, { id, shard, address })
+  }
+
+  clear(): void {
+    for (const table of [this.zone, this.runner, this.shard, this.journals, this.snapshots]) table.clear()
+  }
+}
+
+const NONE: ReadonlyArray<JournalRow> = []
+const NO_SNAPSHOTS: ReadonlyMap<number, SnapshotRecord> = new Map()
+
+/** Index of the first row that begins after the event. */
+export const indexAfter = (rows: ReadonlyArray<JournalRow>, sequence: number): number => {
+  let low = 0
+  let high = rows.length
+  if (high > 0 && (rows[high - 1] as JournalRow).first <= sequence) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((rows[middle] as JournalRow).first <= sequence) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,212 @@
+/**
+ * What the product's writing statements mean to the simulated Postgres, under READ COMMITTED: a statement finds its
+ * rows as they were when it began, locks each one, and looks at it again if it had to wait.
+ */
+import type { Row, Value } from "#persistence/Database.ts"
+import * as Journal from "#persistence/PostgresJournal.ts"
+import * as Leases from "#persistence/RunnerLeases.ts"
+import { PostgresRefused, UNIQUE_VIOLATION } from "#simulations/world/PostgresMessages.ts"
+import { indexAfter, type PostgresTables, type RunnerRow, type ShardRow } from "#simulations/world/PostgresTables.ts"
+import type { PostgresTransaction, Work } from "#simulations/world/PostgresTransaction.ts"
+import {
+  bigint,
+  bigintColumn,
+  bool,
+  bytea,
+  double,
+  int,
+  smallint,
+  text,
+  texts
+} from "#simulations/world/PostgresTypes.ts"
+
+export type PostgresWrite = (
+  tables: PostgresTables,
+  values: ReadonlyArray<Value>,
+  transaction: PostgresTransaction
+) => Work<ReadonlyArray<Row>>
+
+const SECOND_MICROS = 1_000_000
+const DAY_MICROS = 86_400 * SECOND_MICROS
+
+const zoneKey = (zone: number): string => `zone ${zone}`
+const runnerKey = (address: string): string => `runner ${address}`
+const shardKey = (shard: string): string => `shard ${shard}`
+
+const claim: PostgresWrite = function*(tables, values, transaction) {
+  const [zone, owner] = [smallint(values[0]), text(values[1])]
+  yield* transaction.exclusive(zoneKey(zone))
+  const epoch = (tables.zone.get(zone)?.epoch ?? 0) + 1
+  transaction.write(() => tables.zone.set(zone, { zone, epoch, owner, claimed: transaction.now }))
+  return [[bigintColumn(epoch)]]
+}
+
+const append: PostgresWrite = function*(tables, values, transaction) {
+  const [zone, first, epoch] = [smallint(values[0]), bigint(values[1]), bigint(values[3])]
+  const row = {
+    zone,
+    first,
+    last: bigint(values[2]),
+    epoch,
+    time: { seconds: bigint(values[4]), nanos: int(values[5]) },
+    codec: smallint(values[6]),
+    payload: bytea(values[7]),
+    previous: bytea(values[8]),
+    hash: bytea(values[9])
+  }
+  const isOwner = (): boolean => tables.zone.get(zone)?.epoch === epoch
+  if (!isOwner()) return []
+  yield* transaction.share(zoneKey(zone))
+  if (!isOwner()) return []
+  yield* transaction.exclusive(`journal ${zone} ${first}`)
+  const rows = tables.journal(zone)
+  if (rows[indexAfter(rows, first) - 1]?.first === first) {
+    throw new PostgresRefused(UNIQUE_VIOLATION, `duplicate key value violates unique constraint "journal_pkey"`)
+  }
+  transaction.write(() => tables.addJournal(row))
+  return [[1]]
+}
+
+const addSnapshot: PostgresWrite = function*(tables, values, transaction) {
+  const record = {
+    zone: smallint(values[0]),
+    head: { sequence: bigint(values[1]), hash: bytea(values[2]) },
+    parts: int(values[3]),
+    bytes: bigint(values[4]),
+    digest: bytea(values[5])
+  }
+  yield* transaction.exclusive(snapshotKey(record.zone, record.head.sequence))
+  transaction.write(() => tables.putSnapshot(record))
+  return []
+}
+
+const removeSnapshot: PostgresWrite = function*(tables, values, transaction) {
+  const [zone, sequence] = [smallint(values[0]), bigint(values[1])]
+  if (!tables.snapshot(zone).has(sequence)) return []
+  yield* transaction.exclusive(snapshotKey(zone, sequence))
+  transaction.write(() => tables.removeSnapshot(zone, sequence))
+  return []
+}
+
+const snapshotKey = (zone: number, sequence: number): string => `snapshot ${zone} ${sequence}`
+
+/** A number is drawn before the conflict is found, and is lost then. */
+const register: PostgresWrite = function*(tables, values, transaction) {
+  const [address, runner, healthy] = [text(values[0]), text(values[1]), bool(values[2])]
+  const expires = transaction.now + double(values[3]) * SECOND_MICROS
+  const drawn = ++tables.machine
+  yield* transaction.exclusive(runnerKey(address))
+  const machine = tables.runner.get(address)?.machine ?? drawn
+  transaction.write(() => tables.runner.set(address, { address, machine, runner, healthy, expires }))
+  return [[machine]]
+}
+
+/** The runners' leases are those at the beginning; the shards are as they are when they are locked. */
+const acquire: PostgresWrite = function*(tables, values, transaction) {
+  const address = text(values[0])
+  const alive = new Set<string>()
+  for (const runner of tables.runner.values()) if (runner.expires > transaction.now) alive.add(runner.address)
+  const taken: Array<Row> = []
+  for (const shard of [...texts(values[1])].sort()) {
+    yield* transaction.exclusive(shardKey(shard))
+    if (taken.at(-1)?.[0] === shard) {
+      throw new PostgresRefused("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time")
+    }
+    const owner = tables.shard.get(shard)?.address
+    if (owner !== undefined && owner !== address && alive.has(owner)) continue
+    transaction.write(() => tables.putShard(shard, address))
+    taken.push([shard])
+  }
+  return taken
+}
+
+/** The shards are those at the beginning, however long it waits for the lease. */
+const refresh: PostgresWrite = function*(tables, values, transaction) {
+  const address = text(values[0])
+  const expires = transaction.now + double(values[1]) * SECOND_MICROS
+  const shards = shardsOf(tables, address)
+  const row = yield* lockRunner(tables, address, transaction)
+  if (row === undefined) return []
+  transaction.write(() => tables.runner.set(address, { ...row, expires }))
+  return shards.length === 0 ? [[null]] : shards.map(({ shard }) => [shard])
+}
+
+const judge: PostgresWrite = function*(tables, values, transaction) {
+  const [address, healthy] = [text(values[0]), bool(values[1])]
+  const row = yield* lockRunner(tables, address, transaction)
+  if (row !== undefined) transaction.write(() => tables.runner.set(address, { ...row, healthy }))
+  return []
+}
+
+const unregister: PostgresWrite = function*(tables, values, transaction) {
+  const address = text(values[0])
+  const row = yield* lockRunner(tables, address, transaction)
+  if (row !== undefined) transaction.write(() => tables.runner.delete(address))
+  return []
+}
+
+const forget: PostgresWrite = function*(tables, _values, transaction) {
+  const isGone = (row: RunnerRow): boolean => row.expires < transaction.now - DAY_MICROS
+  for (const { address } of [...tables.runner.values()].filter(isGone)) {
+    const row = yield* lockRunner(tables, address, transaction)
+    if (row !== undefined && isGone(row)) transaction.write(() => tables.runner.delete(address))
+  }
+  return []
+}
+
+const release: PostgresWrite = function*(tables, values, transaction) {
+  const [address, shard] = [text(values[0]), text(values[1])]
+  const row = tables.shard.get(shard)
+  if (row?.address === address) yield* drop(tables, row, transaction)
+  return []
+}
+
+const releaseAll: PostgresWrite = function*(tables, values, transaction) {
+  for (const row of shardsOf(tables, text(values[0]))) yield* drop(tables, row, transaction)
+  return []
+}
+
+/** Deletes a shard's row if it is still the same runner's. */
+function* drop(
+  tables: PostgresTables,
+  { address, id, shard }: ShardRow,
+  transaction: PostgresTransaction
+): Work<void> {
+  yield* transaction.exclusive(shardKey(shard))
+  const row = tables.shard.get(shard)
+  if (row?.id === id && row.address === address) transaction.write(() => tables.shard.delete(shard))
+}
+
+/** A runner's row as it is once it is locked; not one that has come in its place. */
+function* lockRunner(
+  tables: PostgresTables,
+  address: string,
+  transaction: PostgresTransaction
+): Work<RunnerRow | undefined> {
+  const before = tables.runner.get(address)
+  if (before === undefined) return undefined
+  yield* transaction.exclusive(runnerKey(address))
+  const row = tables.runner.get(address)
+  return row?.machine === before.machine ? row : undefined
+}
+
+const shardsOf = (tables: PostgresTables, address: string): Array<ShardRow> => {
+  const rows: Array<ShardRow> = []
+  for (const row of tables.shard.values()) if (row.address === address) rows.push(row)
+  return rows
+}
+
+export const postgresWrites: ReadonlyMap<string, PostgresWrite> = new Map([
+  [Journal.CLAIM, claim],
+  [Journal.APPEND, append],
+  [Journal.ADD_SNAPSHOT, addSnapshot],
+  [Journal.REMOVE_SNAPSHOT, removeSnapshot],
+  [Leases.REGISTER, register],
+  [Leases.ACQUIRE, acquire],
+  [Leases.REFRESH, refresh],
+  [Leases.JUDGE, judge],
+  [Leases.UNREGISTER, unregister],
+  [Leases.FORGET, forget],
+  [Leases.RELEASE, release],
+  [Leases.RELEASE_ALL, releaseAll]
+])
