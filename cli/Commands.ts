@@ -19,6 +19,18 @@ const seconds = (text: string): number => {
   return value
 }
 
+const positive = (what: string) => (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === "" || !(value > 0)) throw new Error(`a number of ${what} is wanted`)
+  return value
+}
+
+const seedRange = (text: string): readonly [number, number] => {
+  const [, first, last] = /^([0-9]+)\.\.([0-9]+)$/.exec(text) ?? []
+  if (first === undefined || last === undefined || Number(last) < Number(first)) throw new Error("A..B is wanted")
+  return [Number(first), Number(last)]
+}
+
 /** Options of every command that talks to a file system. */
 export const connectOptions: ReadonlyArray<CommandOption> = [
   { flags: "--endpoint <host:port>", description: "runner of the cluster, several with commas [$CADASTRE_ENDPOINT]" },
@@ -303,6 +315,41 @@ export const commands: ReadonlyArray<Command> = [
     ],
     connects: true,
     load: () => import("#cli/commands/AuditReplay.ts")
+  },
+  {
+    name: "simulate",
+    summary: "run simulated clusters under seeds, with faults, and check all that is promised",
+    options: [
+      { flags: "--seed <n>", description: "one seed", parse: wholeNumber("a seed") },
+      { flags: "--seeds <range>", description: "seeds from A to B, as A..B (1..20)", parse: seedRange },
+      { flags: "--minutes <m>", description: "as many seeds as fit into this time", parse: positive("minutes") },
+      { flags: "--scenario <name>", description: "one scenario by its name, or a .json file (all that come along)" },
+      {
+        flags: "--failures <n>",
+        description: "stop after so many seeds that failed (1)",
+        parse: wholeNumber("a number")
+      },
+      json
+    ],
+    examples: [
+      "cadastre simulate --seeds 1..200",
+      "cadastre simulate --minutes 60 --json",
+      "cadastre simulate --scenario renames --seed 17"
+    ],
+    connects: false,
+    load: () => import("#cli/commands/Simulate.ts")
+  },
+  {
+    name: "simulate mutants",
+    summary: "plant bugs one by one, and tell how many seeds each took to be found",
+    options: [
+      { flags: "--seeds <n>", description: "seeds for each at most (1000)", parse: wholeNumber("a number") },
+      { flags: "--only <name>", description: "one of them" },
+      json
+    ],
+    examples: ["cadastre simulate mutants", "cadastre simulate mutants --only append-without-fence"],
+    connects: false,
+    load: () => import("#cli/commands/SimulateMutants.ts")
   },
   {
     name: "completion",

@@ -36,8 +36,8 @@ export interface ClusterOptions {
 }
 
 const REFRESHES_PER_LEASE = 3
-const ASSIGNMENT_INTERVAL = Duration.millis(500)
-const HEALTH_INTERVAL = Duration.seconds(1)
+const ASSIGNMENTS_PER_LEASE = 8
+const PROBES_PER_LEASE = 4
 const RETRY_INTERVAL = Duration.millis(50)
 /** Zones flush what they are at and leave within this time when a runner stops. */
 const TERMINATION_TIME_MAX = Duration.seconds(10)
@@ -54,8 +54,8 @@ const layerOver = (
     shardsPerGroup: zones,
     shardLockExpiration: lease,
     shardLockRefreshInterval: Duration.times(lease, 1 / REFRESHES_PER_LEASE),
-    refreshAssignmentsInterval: ASSIGNMENT_INTERVAL,
-    runnerHealthCheckInterval: HEALTH_INTERVAL,
+    refreshAssignmentsInterval: Duration.times(lease, 1 / ASSIGNMENTS_PER_LEASE),
+    runnerHealthCheckInterval: Duration.times(lease, 1 / PROBES_PER_LEASE),
     sendRetryInterval: RETRY_INTERVAL,
     entityMaxIdleTime: Duration.infinity,
     entityTerminationTimeout: TERMINATION_TIME_MAX,

@@ -2,8 +2,8 @@
  * One run of a scenario under one seed: load and faults for a while, then quiet, then everything is looked at. The
  * same seed ends in the same digest.
  */
-import { inspect, wakeZones } from "#simulations/checks/Inspector.ts"
 import { historyViolations } from "#simulations/checks/HistoryCheck.ts"
+import { inspect, wakeZones } from "#simulations/checks/Inspector.ts"
 import { SimulatedCluster, type Violation } from "#simulations/cluster/SimulatedCluster.ts"
 import { faults } from "#simulations/faults/Faults.ts"
 import type { Observation } from "#simulations/history/History.ts"
@@ -28,9 +28,8 @@ export interface Result {
   readonly millis: { readonly all: number; readonly checks: number }
 }
 
-/** Clients must be done this long after everything works again. */
-const LEAVE_SECONDS_MAX = 240
-const INSPECTION_SECONDS_MAX = 600
+/** Clients must be done so many leases after everything works again. */
+const LEASES_MAX = 60
 
 export const simulate = (
   scenario: Scenario,
@@ -38,6 +37,9 @@ export const simulate = (
   options: { readonly story?: boolean; readonly now: () => number }
 ): Result => {
   const begun = options.now()
+  const { stackTraceLimit } = Error
+  // Most errors of a run are expected, and their stacks would be a tenth of its cost.
+  Error.stackTraceLimit = options.story === true ? stackTraceLimit : 0
   const world = new World(seed, options)
   const cluster = new SimulatedCluster(world, scenario)
   let checks = 0
@@ -49,6 +51,8 @@ export const simulate = (
   } catch (cause) {
     if (!(cause instanceof WorldBroken)) throw cause
     cluster.violate("time passes", cause.message)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
   return {
     scenario: scenario.name,
@@ -67,6 +71,7 @@ export const simulate = (
 
 const live = (cluster: SimulatedCluster): void => {
   const { clients, runnerNames, scenario } = cluster
+  const limit = LEASES_MAX * scenario.leaseSeconds
   for (const name of runnerNames) cluster.startRunner(name)
   for (let number = 1; number <= scenario.clients; number++) cluster.startClient(`client-${number}`)
   for (const [name, seconds] of scenario.faults) befall(cluster, () => faults[name](cluster), seconds)
@@ -75,9 +80,9 @@ const live = (cluster: SimulatedCluster): void => {
   cluster.ending = true
   cluster.heal()
   const gone = () => [...clients.values()].every(({ isDead }) => isDead)
-  if (!cluster.runFor(LEAVE_SECONDS_MAX, gone)) {
+  if (!cluster.runFor(limit, gone)) {
     const stuck = [...clients.values()].filter(({ isDead }) => !isDead).map(({ name }) => name)
-    cluster.violate("every call ends", `${stuck.join(", ")} still waits ${LEAVE_SECONDS_MAX} s after all is well again`)
+    cluster.violate("every call ends", `${stuck.join(", ")} still waits ${limit} s after all is well again`)
     return
   }
   cluster.heal()
@@ -88,7 +93,7 @@ const live = (cluster: SimulatedCluster): void => {
 }
 
 const ends = (cluster: SimulatedCluster, process: Process): boolean => {
-  if (cluster.runFor(INSPECTION_SECONDS_MAX, () => process.isDead)) return true
+  if (cluster.runFor(LEASES_MAX * cluster.scenario.leaseSeconds, () => process.isDead)) return true
   cluster.violate("every call ends", `the last look at everything, by ${process.name}, does not end`)
   return false
 }

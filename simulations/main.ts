@@ -6,8 +6,7 @@ import { type CampaignOptions, run, type Summary } from "#simulations/campaign/C
 import type { Finding } from "#simulations/campaign/Job.ts"
 import { missing } from "#simulations/campaign/Probes.ts"
 import { reportOf } from "#simulations/campaign/Report.ts"
-import { names } from "#simulations/scenarios/Library.ts"
-import { load } from "#simulations/scenarios/Library.ts"
+import { load, names } from "#simulations/scenarios/Library.ts"
 import * as Either from "effect/Either"
 import { availableParallelism } from "node:os"
 
@@ -61,7 +60,8 @@ const explain = ({ scenario, seed, violations }: Finding): string => {
   return `${heading}\n${reportOf(loaded, seed)}\nRepeat: cadastre simulate --scenario ${scenario} --seed ${seed}\n`
 }
 
-const total = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, count) => sum + count, 0)
+const total = (counts: ReadonlyMap<string, number>): number =>
+  [...counts.values()].reduce((sum, count) => sum + count, 0)
 
 const jsonOf = (summary: Summary, unreached: ReadonlyArray<string>) => {
   const hours = summary.millis / (60 * MINUTE)

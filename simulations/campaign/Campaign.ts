@@ -66,13 +66,13 @@ interface Order {
 }
 
 function* jobsOf(
-  { failuresMax: _, firstSeed, lastSeed, millisMax, scenarios }: CampaignOptions,
+  { firstSeed, lastSeed, millisMax, scenarios }: CampaignOptions,
   elapsed: () => number
 ): Generator<Order> {
   let count = 0
   // Those to run again, once their first result is in.
   const repeats: Array<Order> = []
-  for (let seed = firstSeed; lastSeed === undefined || seed <= lastSeed; seed++) {
+  for (let seed = firstSeed; seed <= (lastSeed ?? Infinity); seed++) {
     for (const scenario of scenarios) {
       if (millisMax !== undefined && elapsed() > millisMax) return
       const order: Order = { job: { scenario, seed } }
@@ -84,8 +84,13 @@ function* jobsOf(
   while (repeats[0]?.expected !== undefined) yield { ...repeats.shift() as Order }
 }
 
+/** A world is short-lived garbage: with room for it, little of it is ever looked at. */
+const YOUNG_MIB = 192
+
 const work = async (jobs: Generator<Order>, options: CampaignOptions, summary: Summary): Promise<void> => {
-  const worker = new Worker(new URL("Worker.ts", import.meta.url))
+  const worker = new Worker(new URL("Worker.ts", import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB }
+  })
   try {
     for (const order of jobs) {
       const outcome = await ask(worker, order.job)

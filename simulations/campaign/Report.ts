@@ -39,9 +39,7 @@ const shrink = (scenario: Scenario, first: Result, rule: string) => {
     result = found
     return true
   }
-  for (let progress = true; progress && tries < TRIES_MAX;) {
-    progress = candidatesOf(best).some(attempt)
-  }
+  while (candidatesOf(best).some(attempt)) continue
   return { result, scenario: best, tries }
 }
 

@@ -2,16 +2,19 @@
 import { DirectoryModel } from "#simulations/checkers/DirectoryModel.ts"
 import { FileModel } from "#simulations/checkers/FileModel.ts"
 import { check, type Model, report } from "#simulations/checkers/Linearizability.ts"
+import * as ListingCheck from "#simulations/checkers/ListingCheck.ts"
 import { LockModel } from "#simulations/checkers/LockModel.ts"
 import type { SimulatedCluster, Violation } from "#simulations/cluster/SimulatedCluster.ts"
 import type { Observation } from "#simulations/history/History.ts"
 
 export const historyViolations = (cluster: SimulatedCluster): ReadonlyArray<Violation> => {
   const observations = cluster.recorder.observations.toSorted((a, b) => a.begun - b.begun)
+  const listings = ListingCheck.problemsOf(observations)
   return [
     ...judged(cluster, "directories are linearizable", new DirectoryModel(), observations),
     ...judged(cluster, "files are linearizable", new FileModel(), observations),
-    ...judged(cluster, "locks exclude each other", new LockModel(), observations)
+    ...judged(cluster, "locks exclude each other", new LockModel(), observations),
+    ...(listings.length === 0 ? [] : [{ rule: "listings are whole", text: ListingCheck.report(listings) }])
   ]
 }
 

@@ -37,7 +37,13 @@ export const wakeZones = (cluster: SimulatedCluster): Process =>
 /** Looks at every name and every file, and reads every byte. */
 const readTree = (hands: Hands, directory: number): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const listing = yield* hands.call("readDirectory", { inode: directory, handle: 0, after: "", count: 8000, plus: true })
+    const listing = yield* hands.call("readDirectory", {
+      inode: directory,
+      handle: 0,
+      after: "",
+      count: 8000,
+      plus: true
+    })
     for (const { attributes, inode, name } of listing?.entries ?? []) {
       yield* hands.call("lookup", { parent: directory, name })
       const type = (attributes?.mode ?? 0) & Mode.S_IFMT
@@ -67,9 +73,11 @@ const judge = (cluster: SimulatedCluster, { client }: Hands, zone: number): Effe
     const { state } = yield* replay(client, zone, verdict.sequence)
     for (const problem of problemsOf(state)) cluster.violate("invariants hold", `zone ${zone}: ${problem}`)
     for (const leftOver of leftOversOf(state)) cluster.violate("nothing is left behind", `zone ${zone}: ${leftOver}`)
-  }).pipe(Effect.catchAll(({ message }) =>
-    Effect.sync(() => cluster.violate("history is what happened", `zone ${zone}: ${message}`))
-  ))
+  }).pipe(
+    Effect.catchAll(({ message }) =>
+      Effect.sync(() => cluster.violate("history is what happened", `zone ${zone}: ${message}`))
+    )
+  )
 
 /** What clients that are gone should have taken with them. */
 const leftOversOf = (state: ZoneState): ReadonlyArray<string> => {

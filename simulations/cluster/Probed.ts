@@ -27,5 +27,8 @@ export const store = (world: World, inner: BlockStoreService): BlockStoreService
       onFailure: (error) => Effect.sync(() => world.probe(`object not read: ${error._tag}`))
     }),
   put: (key, bytes) =>
-    Effect.tapError(inner.put(key, bytes), (error) => Effect.sync(() => world.probe(`object not stored: ${error._tag}`)))
+    Effect.tapError(
+      inner.put(key, bytes),
+      (error) => Effect.sync(() => world.probe(`object not stored: ${error._tag}`))
+    )
 })

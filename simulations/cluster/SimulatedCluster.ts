@@ -26,8 +26,8 @@ export interface Violation {
   readonly text: string
 }
 
-/** How long a client tries before it gives a request up. */
-const RETRY_FOR = Duration.seconds(60)
+/** So many leases long a client tries before it gives a request up. */
+const RETRY_LEASES = 15
 
 export class SimulatedCluster {
   readonly world: World
@@ -116,7 +116,7 @@ export class SimulatedCluster {
       secret: SECRET,
       who: root,
       descriptor: { client: "simulation", host: name, user: "root", uid: 0, pid: 1 },
-      retryFor: RETRY_FOR
+      retryFor: Duration.seconds(RETRY_LEASES * this.scenario.leaseSeconds)
     }).pipe(Effect.retry({ while: ({ _tag }) => _tag === "ClusterUnreachable" && !this.ending }))
     const work = Effect.scoped(Effect.flatMap(connected, (client) => {
       const hands = makeHands({

@@ -8,8 +8,14 @@ import { MILLI, SECOND } from "#simulations/world/World.ts"
 
 export type Fault = (cluster: SimulatedCluster) => void
 
+/** A time in between, for a lease of four seconds; with longer ones, everything takes longer. */
+const span = ({ scenario, world }: SimulatedCluster, least: number, most: number): number =>
+  Math.round((world.between(least, most) * scenario.leaseSeconds) / LEASE_SECONDS)
+
+const LEASE_SECONDS = 4
+
 const restartLater = (cluster: SimulatedCluster, name: string): void => {
-  const delay = cluster.world.between(100 * MILLI, 8 * SECOND)
+  const delay = span(cluster, 100 * MILLI, 8 * SECOND)
   cluster.world.later(delay, undefined, () => {
     if (cluster.runners.get(name)?.process.isDead === true) cluster.startRunner(name)
   })
@@ -45,7 +51,7 @@ const freezeRunner: Fault = (cluster) => {
   const [name, { process }] = found
   cluster.world.fault("runner frozen", name)
   process.freeze()
-  cluster.world.later(cluster.world.between(50 * MILLI, 15 * SECOND), undefined, () => process.wake())
+  cluster.world.later(span(cluster, 50 * MILLI, 15 * SECOND), undefined, () => process.wake())
 }
 
 const killClient: Fault = (cluster) => {
@@ -54,7 +60,7 @@ const killClient: Fault = (cluster) => {
   const [name, process] = cluster.world.dice.of(alive)
   cluster.world.fault("client killed", name)
   process.kill()
-  cluster.world.later(cluster.world.between(0, 5 * SECOND), undefined, () => {
+  cluster.world.later(span(cluster, 0, 5 * SECOND), undefined, () => {
     if (!cluster.ending) cluster.startClient(name)
   })
 }
@@ -65,8 +71,8 @@ const freezeClient: Fault = (cluster) => {
   const process = cluster.world.dice.of(alive)
   cluster.world.fault("client frozen", process.name)
   process.freeze()
-  const most = 2 * cluster.scenario.sessionLeaseSeconds
-  cluster.world.later(cluster.world.between(50 * MILLI, most * SECOND), undefined, () => process.wake())
+  const most = 2 * cluster.scenario.sessionLeaseSeconds * SECOND
+  cluster.world.later(cluster.world.between(50 * MILLI, most), undefined, () => process.wake())
 }
 
 /** One host from all others, one from one, in both directions or in one. */
@@ -83,7 +89,7 @@ const partition: Fault = (cluster) => {
     if (direction !== 2) cuts.push([other, victim])
   }
   for (const [from, to] of cuts) cluster.network.cut(from, to)
-  cluster.world.later(cluster.world.between(100 * MILLI, 12 * SECOND), undefined, () => cluster.network.mend(cuts))
+  cluster.world.later(span(cluster, 100 * MILLI, 12 * SECOND), undefined, () => cluster.network.mend(cuts))
 }
 
 const breakConnection: Fault = (cluster) => {
@@ -93,7 +99,7 @@ const breakConnection: Fault = (cluster) => {
 const slowNetwork: Fault = (cluster) => {
   cluster.world.fault("network slow")
   cluster.network.slowness = cluster.world.between(5, 200)
-  cluster.world.later(cluster.world.between(SECOND, 5 * SECOND), undefined, () => {
+  cluster.world.later(span(cluster, SECOND, 5 * SECOND), undefined, () => {
     cluster.network.slowness = 1
   })
 }
@@ -113,14 +119,16 @@ const crashDatabase: Fault = ({ storage: { postgres } }) => {
   if (postgres.isUp) postgres.crash()
 }
 
-const freezeDatabase: Fault = ({ storage: { postgres }, world }) => {
+const freezeDatabase: Fault = (cluster) => {
+  const { storage: { postgres }, world } = cluster
   if (!postgres.isUp) return
   postgres.freeze()
-  world.later(world.between(100 * MILLI, 6 * SECOND), undefined, () => postgres.wake())
+  world.later(span(cluster, 100 * MILLI, 6 * SECOND), undefined, () => postgres.wake())
 }
 
-const slowDatabase: Fault = ({ storage: { postgres }, world }) => {
-  postgres.slow(world.between(5, 100), world.now + world.between(SECOND, 5 * SECOND))
+const slowDatabase: Fault = (cluster) => {
+  const { storage: { postgres }, world } = cluster
+  postgres.slow(world.between(5, 100), world.now + span(cluster, SECOND, 5 * SECOND))
 }
 
 /** An append is committed, or not, and the server or the connection dies around it. */
@@ -135,29 +143,34 @@ const stickStatement: Fault = ({ storage: { postgres }, world }) => {
 }
 
 const failObjects: Fault = ({ storage: { objects }, world }) => {
-  objects?.faults.arm(world.dice.of([
-    "object store unavailable",
-    "object store answer lost",
-    "object store answer corrupt",
-    "object store slow",
-    "object store full"
-  ] as const))
+  objects?.faults.arm(world.dice.of(
+    [
+      "object store unavailable",
+      "object store answer lost",
+      "object store answer corrupt",
+      "object store slow",
+      "object store full"
+    ] as const
+  ))
 }
 
-const objectsDown: Fault = ({ storage: { objects }, world }) => {
+const objectsDown: Fault = (cluster) => {
+  const { storage: { objects }, world } = cluster
   if (objects === undefined) return
   world.fault("object store down")
-  objects.goDown(world.between(100 * MILLI, 10 * SECOND))
+  objects.goDown(span(cluster, 100 * MILLI, 10 * SECOND))
 }
 
 const failDisk: Fault = ({ storage: { disk }, world }) => {
-  disk?.faults.arm(world.dice.of([
-    "disk full",
-    "disk full midway",
-    "disk sync fails",
-    "disk read fails",
-    "disk slow"
-  ] as const))
+  disk?.faults.arm(world.dice.of(
+    [
+      "disk full",
+      "disk full midway",
+      "disk sync fails",
+      "disk read fails",
+      "disk slow"
+    ] as const
+  ))
 }
 
 /** The machine loses its power: runners and database with all that was not on the disk. */

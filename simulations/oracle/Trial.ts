@@ -2,9 +2,9 @@
  * One script on both sides, step by step, until they differ. A script that fails is made as short as it gets.
  * It does not say which side is right; Linux is, unless `Quirks` knows better.
  */
+import { Dice } from "#domain/testing/Dice.ts"
 import type * as Native from "#native/Posix.ts"
 import { Comparison, type Found, treeOf } from "#simulations/oracle/Comparison.ts"
-import { Dice } from "#domain/testing/Dice.ts"
 import { DomainSide, SKIP } from "#simulations/oracle/DomainSide.ts"
 import { KernelSide, type Outcome } from "#simulations/oracle/KernelSide.ts"
 import { Script } from "#simulations/oracle/Script.ts"

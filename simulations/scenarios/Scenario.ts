@@ -2,7 +2,7 @@
  * What a simulation consists of, as data: how large the world is, who does what in it, and what befalls it. The
  * files beside this one are scenarios; `--scenario FILE.json` takes one of anybody's.
  */
-import { isFaultName, type FaultName } from "#simulations/faults/Faults.ts"
+import { type FaultName, isFaultName } from "#simulations/faults/Faults.ts"
 import { isWorkloadName, type WorkloadName } from "#simulations/workloads/Workloads.ts"
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"

@@ -2,8 +2,7 @@
  * Files are written and read in pieces, with bytes that tell their slice, so that a reader knows whether each byte
  * is the one that was written. Blocks go through the block transport, as those of real clients.
  */
-import { rangesOf } from "#client/SliceData.ts"
-import { keyOf } from "#client/SliceData.ts"
+import { keyOf, rangesOf } from "#client/SliceData.ts"
 import type { Extent } from "#domain/Extents.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import type { Hands, Workload } from "#simulations/workloads/Hands.ts"
@@ -81,7 +80,7 @@ export const verify = ({ client, complain }: Hands, extent: Extent): Effect.Effe
     for (const { blockBytes, key, length, offset } of rangesOf(extent)) {
       // Once more, and again: bytes may turn on their way, those in the store must not.
       const bytes = yield* Effect.retry(client.blocks.fetch(key, blockBytes, offset, length), {
-        times: 3,
+        times: 20,
         while: ({ kind }) => kind === "corrupt"
       })
       if (Buffer.compare(bytes, content.subarray(at, at + length)) !== 0) complain(`${key}: other bytes than written`)

@@ -129,8 +129,7 @@ export const make = (options: HandsOptions): Hands => {
     session,
     leave: () => recorder.leaves(session()),
     ask: (name, request) => record(name, request, client.call(name, request)),
-    call: (name, request) =>
-      Effect.map(record(name, request, client.call(name, request)), (answer) => answer?.reply),
+    call: (name, request) => Effect.map(record(name, request, client.call(name, request)), (answer) => answer?.reply),
     lock: (request) => Effect.map(record("lock", request, client.lock(request)), (answer) => answer?.errno === 0)
   }
 }

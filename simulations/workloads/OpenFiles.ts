@@ -12,7 +12,15 @@ export const openFiles: Workload = (hands) =>
     const name = `open${dice.below(6)}`
     const session = hands.session()
     const access = Access.read | Access.write
-    const opened = yield* call("create", { parent, name, mode: 0o600, umask: 0, exclusive: false, truncate: false, access })
+    const opened = yield* call("create", {
+      parent,
+      name,
+      mode: 0o600,
+      umask: 0,
+      exclusive: false,
+      truncate: false,
+      access
+    })
     if (opened === undefined) return
     const { attributes: { inode }, handle } = opened
     if (dice.chance(70)) yield* call("unlink", { parent, name })

@@ -173,4 +173,3 @@ class ProcessClock implements Clock.Clock {
     })
   }
 }
-

@@ -24,7 +24,13 @@ const BLOCK_TIME_MAX = Duration.seconds(60)
 
 type BlockQuestion =
   | { readonly kind: "store"; readonly key: string; readonly bytes: Uint8Array }
-  | { readonly kind: "fetch"; readonly key: string; readonly blockBytes: number; readonly offset: number; readonly length: number }
+  | {
+    readonly kind: "fetch"
+    readonly key: string
+    readonly blockBytes: number
+    readonly offset: number
+    readonly length: number
+  }
 type BlockAnswer = Exit.Exit<Uint8Array | void, BlockError>
 
 /** What a process sees of the network. */
@@ -59,11 +65,10 @@ export const make = (network: Network, process: Process): NetworkService => ({
 })
 
 /** How a listener with this secret takes connections, by what they are for. */
-export const accepting =
-  (secret: string, purposes: ReadonlyMap<number | string, Accept>): Accept => (hello: Hello) => {
-    if (hello.secret !== secret) return "the cluster refuses the secret"
-    return purposes.get(hello.purpose)?.(hello) ?? "the runner does not serve this kind of connection"
-  }
+export const accepting = (secret: string, purposes: ReadonlyMap<number | string, Accept>): Accept => (hello: Hello) => {
+  if (hello.secret !== secret) return "the cluster refuses the secret"
+  return purposes.get(hello.purpose)?.(hello) ?? "the runner does not serve this kind of connection"
+}
 
 /** A runner's side of rpc connections. */
 export const feeding = (feed: (connection: Effect.Effect<Socket.Socket>) => void): Accept => () => (end) =>

@@ -120,8 +120,10 @@ export class World {
   noteBytes(bytes: Uint8Array): void {
     this.note(bytes.length)
     for (let at = 0; at + 4 <= bytes.length; at += 4) {
-      this.note((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) |
-        ((bytes[at + 3] as number) << 24))
+      this.note(
+        (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) |
+          ((bytes[at + 3] as number) << 24)
+      )
     }
   }
 
