@@ -3,7 +3,7 @@
  * same seed ends in the same digest.
  */
 import { historyViolations } from "#simulations/checks/HistoryCheck.ts"
-import { inspect, wakeZones } from "#simulations/checks/Inspector.ts"
+import { inspect, outlast } from "#simulations/checks/Inspector.ts"
 import { SimulatedCluster, type Violation } from "#simulations/cluster/SimulatedCluster.ts"
 import { faults } from "#simulations/faults/Faults.ts"
 import type { Observation } from "#simulations/history/History.ts"
@@ -86,10 +86,7 @@ const live = (cluster: SimulatedCluster): void => {
     return
   }
   cluster.heal()
-  if (!ends(cluster, wakeZones(cluster))) return
-  // Sessions whose clients died are over by then.
-  cluster.runFor(1.5 * scenario.sessionLeaseSeconds)
-  ends(cluster, inspect(cluster))
+  if (ends(cluster, outlast(cluster))) ends(cluster, inspect(cluster))
 }
 
 const ends = (cluster: SimulatedCluster, process: Process): boolean => {

@@ -13,6 +13,7 @@ import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import * as Data from "#simulations/workloads/Data.ts"
 import type { Hands } from "#simulations/workloads/Hands.ts"
 import type { Process } from "#simulations/world/Process.ts"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /** The inspector in a process of its own, which ends when it has seen everything. */
@@ -25,12 +26,21 @@ export const inspect = (cluster: SimulatedCluster): Process =>
       }
     }))
 
-/** A zone lives once somebody asks for it, and only then do the sessions of clients that died run out. */
-export const wakeZones = (cluster: SimulatedCluster): Process =>
-  cluster.runClient("waker", ({ call }) =>
+/** A zone that moves gives sessions their full time again; so often must all zones be asked for in that time. */
+const ROUNDS_PER_LEASE = 4
+const LEASES = 2.5
+
+/**
+ * Waits until the sessions of clients that died are over. A zone lives once somebody asks for it, so this one asks,
+ * again and again.
+ */
+export const outlast = (cluster: SimulatedCluster): Process =>
+  cluster.runClient("waiter", ({ call }) =>
     Effect.gen(function*() {
-      for (let zone = 0; zone < cluster.scenario.zones; zone++) {
-        yield* call("getAttributes", { inode: InodeNumber.rootOf(zone) })
+      const { sessionLeaseSeconds, zones } = cluster.scenario
+      for (let round = 0; round < LEASES * ROUNDS_PER_LEASE; round++) {
+        for (let zone = 0; zone < zones; zone++) yield* call("getAttributes", { inode: InodeNumber.rootOf(zone) })
+        yield* Effect.sleep(Duration.seconds(sessionLeaseSeconds / ROUNDS_PER_LEASE))
       }
     }))
 

@@ -12,7 +12,8 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
@@ -39,7 +40,7 @@ export class Process {
   private backlog: Array<() => void> = []
   private readonly clock: ProcessClock
   private readonly scheduler: Scheduler
-  private readonly services: Layer.Layer<never>
+  private readonly equipped: <A, E>(program: Effect.Effect<A, E>) => Effect.Effect<A, E>
   private readonly options: ProcessOptions
 
   constructor(world: World, name: string, options: ProcessOptions = {}) {
@@ -51,18 +52,22 @@ export class Process {
       shouldYield: (fiber) => fiber.currentOpCount > this.steps ? this.yielded() : false,
       scheduleTask: (task) => world.soon(this, task)
     }
+    const random = Random.make(world.dice.below(2 ** 31))
     const logger = Logger.make(({ logLevel, message }) => {
       const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
       world.tell(() => `${this.name}: ${logLevel.label.toLowerCase()}: ${text}`)
       options.onLog?.(logLevel, text)
     })
-    this.services = Layer.mergeAll(
-      Layer.setClock(this.clock),
-      Layer.setRandom(Random.make(world.dice.below(2 ** 31))),
-      Logger.replace(Logger.defaultLogger, logger),
-      Logger.minimumLogLevel(LogLevel.Info),
-      Layer.setTracerEnabled(false)
-    )
+    const loggers = HashSet.make(logger)
+    // Not layers, which would be built anew for every program.
+    this.equipped = (program) =>
+      program.pipe(
+        Effect.withClock(this.clock),
+        Effect.withRandom(random),
+        Effect.withTracerEnabled(false),
+        Effect.locally(FiberRef.currentLoggers, loggers),
+        Effect.locally(FiberRef.currentMinimumLogLevel, LogLevel.Info)
+      )
   }
 
   get isDead(): boolean {
@@ -76,7 +81,7 @@ export class Process {
   /** Runs a program in it. One that fails or dies of itself leaves word of it. */
   run<A, E>(program: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void = () => undefined): void {
     this.world.soon(this, () => {
-      const fiber = Effect.runFork(Effect.provide(program, this.services), { scheduler: this.scheduler })
+      const fiber = Effect.runFork(this.equipped(program), { scheduler: this.scheduler })
       fiber.addObserver((exit) => {
         if (this.isDead) return
         if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)) {
