@@ -271,6 +271,29 @@ describe("a zone", () => {
       expect((yield* zone.report(false)).sessions).toBe(1)
     }))
 
+  it.scoped("lets a session end at its time, however the wall clock is set meanwhile", () =>
+    Effect.gen(function*() {
+      const clock = yield* Effect.clock
+      let jumped = 0
+      const wall = new Proxy(clock, {
+        get: (target, field) => {
+          if (field === "unsafeCurrentTimeMillis") return () => target.unsafeCurrentTimeMillis() + jumped
+          if (field === "currentTimeMillis") return Effect.sync(() => target.unsafeCurrentTimeMillis() + jumped)
+          const value: unknown = Reflect.get(target, field, target)
+          return typeof value === "function" ? value.bind(target) : value
+        }
+      })
+      const harness = Harness.make()
+      const zone = yield* Effect.withClock(harness.start({ sessionLease: Duration.seconds(60) }), wall)
+      yield* new TestClient(7).send(zone, create("a"))
+      jumped = 7_200_000
+      yield* TestClock.adjust(Duration.seconds(30))
+      expect(yield* zone.report(false)).toMatchObject({ sessions: 1 })
+      jumped = -7_200_000
+      yield* TestClock.adjust(Duration.seconds(45))
+      expect(yield* zone.report(false)).toMatchObject({ sessions: 0 })
+    }))
+
   it.scopedLive("says that it is busy when its mailbox is full, and loses nothing that it took", () =>
     Effect.gen(function*() {
       const harness = Harness.make()

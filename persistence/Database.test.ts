@@ -43,6 +43,15 @@ const awaitSleepers = (count: number) =>
       schedule: Schedule.spaced(Duration.millis(5))
     }))
 
+/** "the database system is starting up", as the protocol says it. */
+const STARTING_UP = ((): Buffer => {
+  const fields = Buffer.from("SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0")
+  const head = Buffer.alloc(5)
+  head.write("E")
+  head.writeInt32BE(4 + fields.length, 1)
+  return Buffer.concat([head, fields])
+})()
+
 layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("a database", (it) => {
   it.scoped("gives rows as arrays of columns, numbers beyond 2^53 as text and bytes as bytes", () =>
     Effect.gen(function*() {
@@ -203,6 +212,29 @@ layer(fixture, { excludeTestServices: true, timeout: "30 seconds" })("a database
       // The driver tells the reason of the end to the first caller on the next connection, instead of asking.
       const read = Effect.retry(query("read", "select 1"), { times: 1, while: ({ code }) => code === "57P01" })
       expect(yield* read).toEqual([[1]])
+    }))
+
+  it.scoped("does not storm a server that refuses everybody while it recovers", () =>
+    Effect.gen(function*() {
+      let connections = 0
+      const server = yield* Effect.acquireRelease(
+        Effect.async<Net.Server>((resume) => {
+          const made = Net.createServer((socket) => {
+            connections++
+            socket.on("error", () => undefined)
+            socket.once("data", () => socket.end(STARTING_UP))
+          })
+          made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+        }),
+        (made) => Effect.sync(() => made.close())
+      )
+      const { port } = server.address() as Net.AddressInfo
+      const database = yield* open({ host: "127.0.0.1", port, connectionsMax: 2, statementMillisMax: 2500 })
+      const ask = Effect.either(database.query("ask", "select 1"))
+      yield* Effect.all([ask, ask, ask, ask], { concurrency: "unbounded" })
+      yield* Effect.all([ask, ask], { concurrency: "unbounded" })
+      expect(connections).toBeGreaterThan(0)
+      expect(connections).toBeLessThanOrEqual(14)
     }))
 })
 

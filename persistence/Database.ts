@@ -108,8 +108,9 @@ export const make = (options: DatabaseOptions) =>
     })
   })
 
-const connect = (options: DatabaseOptions) =>
-  postgres(
+const connect = (options: DatabaseOptions) => {
+  const turn = turnsOf(options.connectionsMax)
+  return postgres(
     {
       host: options.host,
       port: options.port,
@@ -124,10 +125,31 @@ const connect = (options: DatabaseOptions) =>
       max_pipeline: 0,
       onnotice: () => undefined,
       // The driver leaves Nagle's algorithm on, which holds small statements back for 40 ms.
-      socket: () => openSocket(options),
+      socket: async () => {
+        await turn()
+        return openSocket(options)
+      },
       connection: { application_name: "cadastre", statement_timeout: options.statementMillisMax }
     } as postgres.Options<Record<string, never>> & { readonly socket: () => Promise<Duplex> }
   )
+}
+
+/** A pool opens no more connections a second than it holds. */
+const TURN_MILLIS = 1000
+
+/**
+ * Turns at connecting. While a server refuses everybody, as one that recovers does, the driver connects again for a
+ * statement that it keeps, without any pause.
+ */
+const turnsOf = (connectionsMax: number): () => Promise<void> => {
+  const turns: Array<number> = []
+  return async () => {
+    const now = performance.now()
+    const earliest = turns.length < connectionsMax ? now : Math.max(now, (turns.shift() as number) + TURN_MILLIS)
+    turns.push(earliest)
+    if (earliest > now) await new Promise((resolve) => setTimeout(resolve, earliest - now))
+  }
+}
 
 /**
  * A connected socket. One that cannot connect fails at the driver's first write instead: the driver listens only

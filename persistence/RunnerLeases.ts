@@ -58,7 +58,10 @@ export const JUDGE = "update cadastre.runner set healthy = $2 where address = $1
 
 export const RELEASE = "delete from cadastre.shard where shard = $2 and address = $1"
 
-export const RELEASE_ALL = "delete from cadastre.shard where address = $1"
+/** Locks them in the order in which others acquire them, or both could wait for each other. */
+export const RELEASE_ALL = `
+  with held as (select shard from cadastre.shard where address = $1 order by shard for update)
+  delete from cadastre.shard s using held where s.shard = held.shard and s.address = $1`
 
 export const layer = (options: {
   readonly lease: Duration.Duration

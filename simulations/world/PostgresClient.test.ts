@@ -128,31 +128,25 @@ describe("the simulated server's faults", () => {
     runIn(test, Effect.all([0, 1, 2, 3].map(write), { concurrency: "unbounded", discard: true }))
   })
 
-  worlds("two who lock the same rows in other orders are not kept waiting for ever", (test) => {
+  worlds("two runners who want and leave the same shards are never in each other's way", (test) => {
     const { server, world } = test
-    let deadlocks = 0
     runIn(
       test,
       Effect.gen(function*() {
         const database = yield* test.connect()
         const shards = ["a", "b", "c", "d", "e", "f"]
-        for (let round = 0; round < 200 && deadlocks === 0; round++) {
+        for (let round = 0; round < 100; round++) {
           server.tables.clear()
           for (const shard of shards.toReversed()) server.tables.putShard(shard, "me")
           const both = yield* Effect.all([
             Effect.either(database.query("release", RunnerLeases.RELEASE_ALL, ["me"])),
             Effect.either(database.query("acquire", RunnerLeases.ACQUIRE, ["other", shards]))
           ], { concurrency: "unbounded" })
-          for (const outcome of both) {
-            if (Either.isRight(outcome)) continue
-            expect(outcome.left).toMatchObject({ code: "40P01", uncertain: false })
-            deadlocks++
-          }
+          expect(both.filter(Either.isLeft)).toEqual([])
         }
         expect(server.waiting).toBe(0)
       })
     )
-    expect(deadlocks).toBe(1)
     expect(world.probes.get("postgres: a statement waits for a lock")).toBeGreaterThan(0)
   })
 })

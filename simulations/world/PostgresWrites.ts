@@ -162,7 +162,8 @@ const release: PostgresWrite = function*(tables, values, transaction) {
 }
 
 const releaseAll: PostgresWrite = function*(tables, values, transaction) {
-  for (const row of shardsOf(tables, text(values[0]))) yield* drop(tables, row, transaction)
+  const rows = shardsOf(tables, text(values[0])).toSorted((a, b) => (a.shard < b.shard ? -1 : 1))
+  for (const row of rows) yield* drop(tables, row, transaction)
   return []
 }
 
