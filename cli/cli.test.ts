@@ -85,6 +85,37 @@ describe.skipIf(Posix.load() === undefined)("a tree", () => {
     2 * MINUTE
   )
 
+  it.scopedLive.skipIf(!asRoot)(
+    "keeps attributes, those of files that nobody may write and capabilities included",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* temporaryFolder
+        const machine = yield* Program.machine
+        const tree = join(folder, "tree")
+        const { calls } = Posix.load() as Posix.Posix
+        Fs.mkdirSync(tree)
+        Fs.writeFileSync(join(tree, "file"), "x")
+        Fs.chownSync(join(tree, "file"), 1234, 5678)
+        const attributes = {
+          "security.capability": Buffer.from("0100000200140000000000000000000000000000", "hex"),
+          "user.note": Buffer.from("a\0b")
+        }
+        for (const [name, value] of Object.entries(attributes)) {
+          expect(calls.lsetxattr(Buffer.from(join(tree, "file")), Buffer.from(name), value, 0)).toBe(0)
+        }
+        Fs.chmodSync(join(tree, "file"), 0o511)
+        ok(yield* machine.up())
+        ok(yield* machine.run(["put", tree, "/"]))
+        ok(yield* machine.run(["get", "/tree", join(folder, "copy")]))
+        // What is the same already gets its owner again.
+        ok(yield* machine.run(["get", "/tree/file", join(folder, "copy")]))
+        for (const [name, value] of Object.entries(attributes)) {
+          expect(calls.lgetxattr(Buffer.from(join(folder, "copy", "file")), Buffer.from(name))).toEqual(value)
+        }
+      }),
+    MINUTE
+  )
+
   it.scopedLive(
     "survives kill -9 of the server in the middle: the put goes on, nothing is lost or doubled",
     () =>

@@ -54,6 +54,14 @@ export interface LocalFiles {
     | undefined
 }
 
+/** Attributes in two parts: those that anyone may give their files, and `security.`, which a new owner takes away. */
+export const divideXattrs = <A extends readonly [name: Buffer, ...rest: ReadonlyArray<unknown>]>(
+  all: ReadonlyArray<A>
+): readonly [plain: ReadonlyArray<A>, security: ReadonlyArray<A>] => {
+  const isSecurity = ([name]: A): boolean => name.toString("latin1").startsWith("security.")
+  return [all.filter((one) => !isSecurity(one)), all.filter(isSecurity)]
+}
+
 /** What the local system refused; `code` is symbolic, such as `EACCES`. */
 export const codeOf = (cause: unknown): string => {
   const { code } = cause as { readonly code?: unknown }

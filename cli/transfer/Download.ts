@@ -3,7 +3,7 @@
  * are walked breadth first; what is here with the same size and time is left alone, so a copy that was cut short
  * goes on where it stopped.
  */
-import { codeOf, joinPath, type LocalFiles, type LocalStat } from "#cli/local/LocalFiles.ts"
+import { codeOf, divideXattrs, joinPath, type LocalFiles, type LocalStat } from "#cli/local/LocalFiles.ts"
 import * as Batcher from "#cli/transfer/Batcher.ts"
 import type { Report } from "#cli/transfer/Report.ts"
 import { command } from "#client/Client.ts"
@@ -11,7 +11,7 @@ import { DataError, type PosixError, type TransportError } from "#client/ClientE
 import { type DirectoryEntry, type FileSystemService, join } from "#client/FileSystem.ts"
 import { SMALL_FILE_BYTES_MAX } from "#client/Pack.ts"
 import type { Attributes } from "#domain/Attributes.ts"
-import { type ByteString, toBytes, toText } from "#domain/ByteString.ts"
+import { type ByteString, fromBytes, toBytes, toText } from "#domain/ByteString.ts"
 import type { Outcome } from "#domain/codec/MessageCodec.ts"
 import { nameOf, textOf } from "#domain/Errno.ts"
 import type { Extent } from "#domain/Extents.ts"
@@ -202,26 +202,38 @@ export const download = (
     const flushXattrs = Effect.gen(function*() {
       const batch = attributed
       attributed = []
-      const names: Array<{ readonly file: Wanted; readonly name: ByteString }> = []
+      const found: Array<readonly [name: Buffer, file: Wanted]> = []
       yield* batcher.deliver(batch.map((file) => ({
         commands: [command("listXattrs", { inode: file.attributes.inode })],
         onOutcomes: ([outcome]) => {
           if (outcome?.errno !== 0) return
-          for (const name of (outcome.reply as ReplyOf<"listXattrs">).names) names.push({ file, name })
+          const { names } = outcome.reply as ReplyOf<"listXattrs">
+          for (const name of names) found.push([Buffer.from(toBytes(name)), file])
         }
       })))
-      yield* batcher.deliver(names.map(({ file, name }) => ({
-        commands: [command("getXattr", { inode: file.attributes.inode, name })],
+      const [plain, security] = divideXattrs(found)
+      yield* setXattrs(plain, (file, set) => {
+        const { mode } = file.attributes
+        // A file that its owner may not write takes no attribute from them, either.
+        if (!asRoot && Mode.isRegular(mode)) local.chmod(file.local, PRIVATE_FILE)
+        set()
+        if (!Mode.isDirectory(mode)) finish(file.local, file.attributes)
+      })
+      yield* setXattrs(security, (_file, set) => set())
+    })
+
+    const setXattrs = (
+      named: ReadonlyArray<readonly [name: Buffer, file: Wanted]>,
+      action: (file: Wanted, set: () => void) => void
+    ) =>
+      batcher.deliver(named.map(([name, file]) => ({
+        commands: [command("getXattr", { inode: file.attributes.inode, name: fromBytes(name) })],
         onOutcomes: ([outcome]) => {
           if (outcome?.errno !== 0) return
           const { value } = outcome.reply as ReplyOf<"getXattr">
-          attempt(file.local, () => {
-            local.setXattr?.(file.local, Buffer.from(toBytes(name)), Buffer.from(toBytes(value)))
-            if (!Mode.isDirectory(file.attributes.mode)) finish(file.local, file.attributes)
-          })
+          attempt(file.local, () => action(file, () => local.setXattr?.(file.local, name, Buffer.from(toBytes(value)))))
         }
       })))
-    })
 
     /** One thing to copy. */
     const take = (one: Wanted) =>

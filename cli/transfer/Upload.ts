@@ -5,7 +5,7 @@
  * Each file appears whole or not at all: its content, owner and times become durable in one batch. A copy that was
  * cut short goes on where it stopped, because what is there with the same size and time is left alone.
  */
-import { codeOf, joinPath, type LocalFiles, type LocalStat } from "#cli/local/LocalFiles.ts"
+import { codeOf, divideXattrs, joinPath, type LocalFiles, type LocalStat } from "#cli/local/LocalFiles.ts"
 import * as Batcher from "#cli/transfer/Batcher.ts"
 import type { Report } from "#cli/transfer/Report.ts"
 import { type Command, command } from "#client/Client.ts"
@@ -144,18 +144,20 @@ export const upload = (
         mtime: { now: false, time: stat.mtime }
       })
 
-    const xattrCommands = (path: Buffer, back: (index: number) => number): ReadonlyArray<Command> => {
-      if (!options.preserve || local.xattrs === undefined) return []
-      const kept = local.xattrs(path).filter(([name]) => !name.toString("latin1").startsWith("security.") || asRoot)
-      return kept.map(([name, value], index) =>
-        command("setXattr", { inode: back(index), name: fromBytes(name), value: fromBytes(value), mode: "either" })
-      )
-    }
-
-    /** The commands that give a new inode, made by the command before them, what its source has. */
-    const finishing = (path: Buffer, stat: LocalStat, before: number): ReadonlyArray<Command> => {
-      const xattrs = xattrCommands(path, (index) => -(before + index))
-      return options.preserve ? [...xattrs, attributesCommand(stat, -(before + xattrs.length))] : xattrs
+    /**
+     * The commands that give an inode what its source has: first the attributes that a read-only file would refuse,
+     * last those that a change of owner takes away. `inodeAt` names the inode from the place of a command among these.
+     */
+    const finishing = (path: Buffer, stat: LocalStat, inodeAt: (index: number) => number): ReadonlyArray<Command> => {
+      if (!options.preserve) return []
+      const [plain, security] = divideXattrs(local.xattrs?.(path) ?? [])
+      const set = ([name, value]: readonly [Buffer, Buffer], index: number) =>
+        command("setXattr", { inode: inodeAt(index), name: fromBytes(name), value: fromBytes(value), mode: "either" })
+      return [
+        ...plain.map(set),
+        attributesCommand(stat, inodeAt(plain.length)),
+        ...(asRoot ? security.map((xattr, index) => set(xattr, plain.length + 1 + index)) : [])
+      ]
     }
 
     const outcomeOf = (path: ByteString, stat: LocalStat, size: number) => (outcomes: ReadonlyArray<Outcome>): void => {
@@ -212,7 +214,7 @@ export const upload = (
         writes.push(command("write", { inode: -1 - writes.length, handle: 0, offset, append: false, pieces: part }))
         for (const { length } of part) offset += length
       }
-      return [...created, ...writes, ...finishing(path, stat, 1 + writes.length)]
+      return [...created, ...writes, ...finishing(path, stat, (index) => -(1 + writes.length + index))]
     }
 
     const small = (folder: Folder, path: Buffer, name: ByteString, stat: LocalStat, existing: Attributes | undefined) =>
@@ -303,7 +305,7 @@ export const upload = (
           const first = linked.get(stat.identity)
           if (first !== undefined) first.inode = existing.inode
           if (options.preserve && differs(stat, existing)) {
-            const commands = [attributesCommand(stat, existing.inode)]
+            const commands = finishing(path, stat, () => existing.inode)
             yield* step({ commands, onOutcomes: complainOf(join(folder.path, name)) })
           }
           return
@@ -364,7 +366,7 @@ export const upload = (
           })
           : command("makeNode", { parent, name, mode, umask: options.umask, rdev: stat.rdev })
         yield* step({
-          commands: [...clearing(parent, name, existing), made, ...finishing(path, stat, 1)],
+          commands: [...clearing(parent, name, existing), made, ...finishing(path, stat, (index) => -(1 + index))],
           onOutcomes: outcomeOf(join(folder.path, name), stat, 0)
         })
       })
@@ -434,9 +436,7 @@ export const upload = (
           const existing = outcome.errno === 0 ? undefined : yield* listed(inode, remote)
           made.push({ local: path, path: remote, inode, existing })
           if (!options.preserve) continue
-          const xattrs = xattrCommands(path, () => inode)
-          const commands = [...xattrs, attributesCommand(stat, inode)]
-          folderSteps.push({ commands, onOutcomes: complainOf(remote) })
+          folderSteps.push({ commands: finishing(path, stat, () => inode), onOutcomes: complainOf(remote) })
         }
         return made
       })
