@@ -36,6 +36,8 @@ const makeTree = (folder: string, files: number): void => {
   Fs.writeSync(sparse, Buffer.alloc(4096, 1), 0, 4096, 5_000_000)
   Fs.ftruncateSync(sparse, 20_000_000)
   Fs.closeSync(sparse)
+  Fs.writeFileSync(join(folder, "only-hole"), "")
+  Fs.truncateSync(join(folder, "only-hole"), 1_000_000)
   if (asRoot) Fs.chownSync(join(folder, "d1"), 1234, 5678)
 }
 
@@ -74,6 +76,7 @@ describe.skipIf(Posix.load() === undefined)("a tree", () => {
         ok(yield* machine.run(["get", "/tree", join(folder, "copy")]))
         expectSameTree(join(folder, "tree"), join(folder, "copy"))
         expect(Fs.statSync(join(folder, "copy", "sparse")).blocks).toBeLessThan(1000)
+        expect(Fs.statSync(join(folder, "copy", "only-hole")).blocks).toBeLessThan(16)
         const again = ok(yield* machine.run(["put", join(folder, "tree"), "/", "--json"]))
         expect(JSON.parse(again.stdout)).toMatchObject({ files: 0, failures: 0 })
         ok(yield* machine.run(["cp", "-r", "/tree", "/second"]))

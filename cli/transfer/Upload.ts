@@ -291,6 +291,16 @@ export const upload = (
         }
       })
 
+    /** Fewer blocks than bytes may be compression: then the file is asked. */
+    const hasHoles = (path: Buffer, { allocated, size }: LocalStat) => {
+      const { nextData } = local
+      if (nextData === undefined || allocated >= size) return Effect.succeed(false)
+      return Effect.scoped(Effect.map(openLocal(path), (fd) => {
+        const data = nextData(fd, 0, size)
+        return data === undefined || data[0] > 0 || data[1] < size
+      }))
+    }
+
     const regular = (
       folder: Folder,
       path: Buffer,
@@ -310,7 +320,7 @@ export const upload = (
           }
           return
         }
-        yield* stat.size <= SMALL_FILE_BYTES_MAX
+        yield* stat.size <= SMALL_FILE_BYTES_MAX && !(yield* hasHoles(path, stat))
           ? small(folder, path, name, stat, existing)
           : stream(folder, path, name, stat, existing)
       })
