@@ -43,6 +43,7 @@ interface Folder {
 
 const FILES_AT_ONCE = 512
 const SMALL_AT_ONCE = 8
+const LISTINGS_AT_ONCE = 64
 const LARGE_AT_ONCE = 2
 const ROOT_UID = 0
 
@@ -324,17 +325,27 @@ export const download = (
     })
 
     for (const one of wanted) yield* take(one)
-    for (let at = 0; at < folders.length; at++) {
-      const folder = folders[at] as Folder
-      yield* Stream.runForEach(fs.list(folder.attributes.inode, folder.path), (entry) => take(child(folder, entry)))
+    for (let at = 0; at < folders.length;) {
+      const wave = folders.slice(at)
+      at = folders.length
+      // Many listings at a time, so that they travel together.
+      const children = Stream.flatMap(Stream.fromIterable(wave), (folder) =>
+        Stream.map(fs.list(folder.attributes.inode, folder.path), (entry) => child(folder, entry)), {
+        concurrency: LISTINGS_AT_ONCE
+      })
+      yield* Stream.runForEach(children, take)
     }
     yield* flushFiles
     yield* flushLinks
     yield* batcher.settled
-    for (const link of laterLinks) link()
+    for (const link of laterLinks) {
+      link()
+    }
     yield* flushXattrs
     // The deepest first: whatever came into a folder moved its time, and a closed one lets nothing in.
-    for (const folder of folders.reverse()) finish(folder.local, folder.attributes)
+    for (const folder of folders.reverse()) {
+      finish(folder.local, folder.attributes)
+    }
   }))
 
 const PRIVATE_FILE = 0o600

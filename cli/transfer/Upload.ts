@@ -70,6 +70,7 @@ interface OpenPack {
 
 const FILES_PER_PACK_MAX = 1024
 const FOLDERS_PER_WAVE_MAX = 512
+const FOLDERS_AT_ONCE = 64
 const STEPS_MAX = 512
 const READ_BYTES = 4 * 1024 * 1024
 const LARGE_AT_ONCE = 2
@@ -363,9 +364,20 @@ export const upload = (
       if (failure !== undefined) failedWith(path, failure.errno)
     }
 
+    /** Whether a link or a special file is there already. A link's length is that of its target. */
+    const looksSame = (stat: LocalStat, existing: Attributes): boolean =>
+      options.preserve && !options.checksum && !differs(stat, existing) &&
+      stat.mode === existing.mode && stat.size === existing.size && stat.rdev === existing.rdev
+
     /** A link or a special file. */
     const other = (folder: Folder, path: Buffer, name: ByteString, stat: LocalStat, existing: Attributes | undefined) =>
       Effect.gen(function*() {
+        if (existing !== undefined && looksSame(stat, existing)) {
+          report.unchanged++
+          const first = linked.get(stat.identity)
+          if (first !== undefined) first.inode = existing.inode
+          return
+        }
         const { inode: parent } = folder
         const mode = stat.mode & (Mode.S_IFMT | Mode.RWX)
         const made = Mode.isSymlink(stat.mode)
@@ -435,20 +447,32 @@ export const upload = (
             client.callAll(group.map(({ name, parent }) => command("makeDirectory", { parent, name, mode, umask }))),
             (results) => group.map((folder, index) => ({ folder, outcome: results[index] as Outcome }))
           ))
-        for (const { folder, outcome } of outcomes.flat()) {
-          const { local: path, path: remote, stat } = folder
-          const inode = outcome.errno === Errno.EEXIST ? yield* findFolder(folder) : inodeOf(outcome)
-          if (inode === undefined) {
-            if (outcome.errno !== Errno.EEXIST) failedWith(remote, outcome.errno)
-            continue
-          }
-          if (outcome.errno === 0) report.folders++
-          const existing = outcome.errno === 0 ? undefined : yield* listed(inode, remote)
-          made.push({ local: path, path: remote, inode, existing })
+        // Many at a time, so that what they ask travels together.
+        const there = yield* Effect.forEach(outcomes.flat(), reach, { concurrency: FOLDERS_AT_ONCE })
+        for (const folder of there) {
+          if (folder === undefined) continue
+          made.push(folder)
           if (!options.preserve) continue
-          folderSteps.push({ commands: finishing(path, stat, () => inode), onOutcomes: complainOf(remote) })
+          const commands = finishing(folder.local, folder.stat, () => folder.inode)
+          folderSteps.push({ commands, onOutcomes: complainOf(folder.path) })
         }
         return made
+      })
+
+    /** A folder that was made or stood there already, with what it holds. */
+    const reach = ({ folder, outcome }: { readonly folder: NewFolder; readonly outcome: Outcome }) =>
+      Effect.gen(function*() {
+        const { local: path, path: remote, stat } = folder
+        if (outcome.errno === Errno.EEXIST) {
+          const inode = yield* findFolder(folder)
+          return inode === undefined
+            ? undefined
+            : { local: path, path: remote, stat, inode, existing: yield* listed(inode, remote) }
+        }
+        const inode = inodeOf(outcome)
+        if (inode === undefined) return failedWith(remote, outcome.errno)
+        report.folders++
+        return { local: path, path: remote, stat, inode, existing: undefined }
       })
 
     const findFolder = ({ name, parent, path }: NewFolder) =>
