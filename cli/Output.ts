@@ -5,6 +5,8 @@ import type { Attributes } from "#domain/Attributes.ts"
 import { type ByteString, toText } from "#domain/ByteString.ts"
 import * as Mode from "#domain/Mode.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
+import * as Fs from "node:fs"
+import { isatty } from "node:tty"
 
 export const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -13,13 +15,40 @@ export const say = (line: string): void => {
 export const sayJson = (value: unknown): void => say(JSON.stringify(value))
 
 /** A line on standard error, with the program's name before it, as Unix tools do. */
-export const complain = (message: string): void => {
-  process.stderr.write(`cadastre: ${message}\n`)
-}
+export const complain = (message: string): void => tell(`cadastre: ${message}\n`)
 
 /** A note on standard error, without the program's name. */
-export const note = (message: string): void => {
-  process.stderr.write(`${message}\n`)
+export const note = (message: string): void => tell(`${message}\n`)
+
+/** Nobody reads it; there is nowhere to say so. */
+const lost = (): undefined => undefined
+process.stderr.on("error", lost)
+
+/**
+ * Words that find no room are lost, as when the log of a server fills its disk: the server goes on, and is heard
+ * again when there is room. Node's stream to a file would be closed by its first error.
+ */
+const tell = (words: string): void => {
+  if (!intoFile()) {
+    process.stderr.write(words)
+    return
+  }
+  try {
+    Fs.writeSync(STDERR, words)
+  } catch {
+    lost()
+  }
+}
+
+const STDERR = 2
+let file: boolean | undefined
+
+const intoFile = (): boolean => {
+  if (file === undefined) {
+    const stat = Fs.fstatSync(STDERR)
+    file = stat.isFile() || (stat.isCharacterDevice() && !isatty(STDERR))
+  }
+  return file
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
@@ -32,7 +61,7 @@ export const bytes = (count: number): string => {
     value /= 1024
     unit++
   }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`
+  return `${unit === 0 ? Math.round(value) : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`
 }
 
 export const plural = (count: number, word: string): string => {

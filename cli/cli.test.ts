@@ -169,6 +169,18 @@ describe("a file system on one machine", () => {
       expect(shrunk.stderr).toContain("cannot have 2")
     }), MINUTE)
 
+  it.scopedLive("goes on when there is no room for what it says", () =>
+    Effect.gen(function*() {
+      const machine = yield* Program.machine
+      const server = yield* Program.begin(["up", "--data", machine.data, "--port", "0"], { said: "/dev/full" })
+      yield* Effect.promise(() =>
+        expect.poll(() => Fs.existsSync(join(machine.data, "endpoint.json")), { timeout: 20_000 }).toBe(true)
+      )
+      ok(yield* machine.run(["mkdir", "/here"]))
+      server.process.kill("SIGTERM")
+      expect((yield* server.ended).code).toBe(0)
+    }), MINUTE)
+
   it.scopedLive("lets nobody else serve its folder, and says who does", () =>
     Effect.gen(function*() {
       const machine = yield* Program.machine

@@ -7,6 +7,7 @@ import { temporaryFolder } from "#runners/testing/Cluster.ts"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
+import * as Fs from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -21,6 +22,8 @@ export interface Ended {
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string | Buffer
+  /** File that it talks into instead of being heard. */
+  readonly said?: string
 }
 
 /** Variables of the developer's own must not lead a test to another file system. */
@@ -41,14 +44,19 @@ export interface Running {
 /** Starts a command and lets it run. */
 export const begin = (args: ReadonlyArray<string>, options: RunOptions = {}): Effect.Effect<Running> =>
   Effect.sync(() => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env: { ...cleanEnvironment(), ...options.env } })
+    const into = options.said === undefined ? "pipe" : Fs.openSync(options.said, "a")
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      env: { ...cleanEnvironment(), ...options.env },
+      stdio: ["pipe", into, into]
+    })
+    if (typeof into === "number") Fs.closeSync(into)
     const stdout: Array<Buffer> = []
     const stderr: Array<Buffer> = []
-    child.stdout.on("data", (bytes: Buffer) => stdout.push(bytes))
-    child.stderr.on("data", (bytes: Buffer) => stderr.push(bytes))
+    child.stdout?.on("data", (bytes: Buffer) => stdout.push(bytes))
+    child.stderr?.on("data", (bytes: Buffer) => stderr.push(bytes))
     // A command that fails early does not read its input.
-    child.stdin.on("error", () => undefined)
-    child.stdin.end(options.input ?? "")
+    child.stdin?.on("error", () => undefined)
+    child.stdin?.end(options.input ?? "")
     const text = (parts: ReadonlyArray<Buffer>): string => Buffer.concat([...parts]).toString()
     const end = new Promise<Ended>((resolve) => {
       child.once("close", (code) => resolve({ code, stdout: text(stdout), stderr: text(stderr) }))
