@@ -86,8 +86,20 @@ const live = (cluster: SimulatedCluster): void => {
     return
   }
   cluster.heal()
-  if (ends(cluster, outlast(cluster))) ends(cluster, inspect(cluster))
+  if (ends(cluster, outlast(cluster)) && ends(cluster, inspect(cluster))) stop(cluster)
 }
+
+/** All runners stop at once, as `docker compose stop` has it, and hand over what nobody takes. */
+const stop = (cluster: SimulatedCluster): void => {
+  const runners = [...cluster.runners.values()].filter((runner) => runner.serves())
+  for (const runner of runners) runner.stop()
+  if (cluster.runFor(STOP_SECONDS_MAX, () => runners.every((runner) => !runner.serves()))) return
+  const left = runners.filter((runner) => runner.serves()).map(({ process }) => process.name)
+  cluster.violate("a runner stops in time", `${left.join(", ")} did not stop in ${STOP_SECONDS_MAX} s`)
+}
+
+/** `cadastre runner` gives up after this. */
+const STOP_SECONDS_MAX = 25
 
 const ends = (cluster: SimulatedCluster, process: Process): boolean => {
   if (cluster.runFor(LEASES_MAX * cluster.scenario.leaseSeconds, () => process.isDead)) return true

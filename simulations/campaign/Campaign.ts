@@ -3,6 +3,7 @@
  * whichever core is free: the same seed must end in the same digest everywhere.
  */
 import type { Finding, Job, Outcome } from "#simulations/campaign/Job.ts"
+import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 
 export interface CampaignOptions {
@@ -88,13 +89,17 @@ function* jobsOf(
 const YOUNG_MIB = 192
 
 const work = async (jobs: Generator<Order>, options: CampaignOptions, summary: Summary): Promise<void> => {
-  const worker = new Worker(new URL("Worker.ts", import.meta.url), {
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB }
-  })
+  let worker = start()
   try {
     for (const order of jobs) {
-      const outcome = await ask(worker, order.job)
-      settle(order, outcome, summary)
+      try {
+        settle(order, await ask(worker, order.job), summary)
+      } catch (cause) {
+        const text = cause instanceof Error ? cause.stack ?? cause.message : String(cause)
+        summary.failures.push({ ...order.job, violations: [{ rule: "a run ends", text }] })
+        await worker.terminate()
+        worker = start()
+      }
       summary.millis = performance.now() - summary.startedAt
       options.onProgress(summary)
       if (summary.failures.length >= options.failuresMax) return
@@ -104,12 +109,16 @@ const work = async (jobs: Generator<Order>, options: CampaignOptions, summary: S
   }
 }
 
-const ask = (worker: Worker, job: Job): Promise<Outcome> =>
-  new Promise((resolve, reject) => {
-    worker.once("message", resolve)
-    worker.once("error", reject)
-    worker.postMessage(job)
-  })
+const start = (): Worker =>
+  new Worker(new URL("Worker.ts", import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } })
+
+/** Its outcome, or the error that ended the worker. */
+const ask = async (worker: Worker, job: Job): Promise<Outcome> => {
+  const answered = once(worker, "message")
+  worker.postMessage(job)
+  const [outcome] = await answered
+  return outcome as Outcome
+}
 
 const settle = (order: Order, outcome: Outcome, summary: Summary): void => {
   const { job } = order

@@ -58,7 +58,7 @@ export class SimulatedStorage {
 
   /** Ends whatever befell it. */
   heal(): void {
-    this.postgres.wake()
+    this.postgres.heal()
     this.objects?.faults.clear()
     this.disk?.faults.clear()
     if (this.objects !== undefined) this.objects.slowness = 1

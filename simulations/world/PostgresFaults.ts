@@ -51,6 +51,12 @@ export class PostgresFaults {
     this.armed.push({ fault, operation })
   }
 
+  /** Neither by chance nor because it was asked for. */
+  clear(): void {
+    this.chances = NO_CHANCES
+    this.armed.length = 0
+  }
+
   /** What this statement will suffer. */
   draw({ operation }: PostgresRequest): PostgresFault | undefined {
     if (this.armed.length > 0) {

@@ -149,6 +149,13 @@ export class PostgresServer {
     this.process.wake()
   }
 
+  /** Ends whatever befalls it, and what would befall its next statements. */
+  heal(): void {
+    this.wake()
+    this.faults.clear()
+    this.slowness = { factor: 1, until: 0 }
+  }
+
   /**
    * It dies at this very moment, and comes up again by itself. What is on disk stays; of what was on its way there,
    * in the log's order, any part may have arrived.
