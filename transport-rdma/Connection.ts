@@ -56,7 +56,10 @@ export interface ConnectOptions extends Address {
 
 /** A connection to a Cadastre that holds the same secret. It is closed with the scope. */
 export const connect = (options: ConnectOptions): Effect.Effect<Net.Socket, ConnectFailed, Scope.Scope> =>
-  Effect.acquireRelease(open(options), (socket) => Effect.sync(() => socket.destroy()))
+  // May be interrupted while it opens, unlike what acquires: whoever stops need not wait for a host that is gone.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(open(options)), (socket) => Effect.addFinalizer(() => Effect.sync(() => socket.destroy())))
+  )
 
 const open = (options: ConnectOptions): Effect.Effect<Net.Socket, ConnectFailed> =>
   Effect.async((resume) => {

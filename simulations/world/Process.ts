@@ -37,7 +37,9 @@ export class Process {
   /** Told once, when it is dead. */
   readonly onDeath = new Set<() => void>()
   private state: "runs" | "frozen" | "dead" = "runs"
-  private backlog: Array<() => void> = []
+  /** What it has to do, in order, from `head` on. */
+  private queue: Array<() => void> = []
+  private head = 0
   private readonly clock: ProcessClock
   private readonly scheduler: Scheduler
   private readonly equipped: <A, E>(program: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -98,7 +100,8 @@ export class Process {
   kill(): void {
     if (this.isDead) return
     this.state = "dead"
-    this.backlog = []
+    this.queue = []
+    this.head = 0
     this.world.tell(() => `${this.name} is dead`)
     const tells = [...this.onDeath]
     this.onDeath.clear()
@@ -114,9 +117,7 @@ export class Process {
   wake(): void {
     if (this.state !== "frozen") return
     this.state = "runs"
-    const due = this.backlog
-    this.backlog = []
-    for (const run of due) this.world.soon(this, run)
+    if (this.head < this.queue.length) this.world.woke(this)
   }
 
   /** Its wall clock jumps by so many milliseconds. */
@@ -124,11 +125,27 @@ export class Process {
     this.clock.jumped += millis
   }
 
-  /** Takes a task that cannot run now. Whether it did. */
-  holds(run: () => void): boolean {
-    if (this.state === "runs") return false
-    if (this.state === "frozen") this.backlog.push(run)
-    return true
+  /** Whether it has something to do and can. */
+  get isBusy(): boolean {
+    return this.state === "runs" && this.head < this.queue.length
+  }
+
+  /** Takes a task. Whether it is now busy and was not before. */
+  enqueue(run: () => void): boolean {
+    if (this.state === "dead") return false
+    this.queue.push(run)
+    return this.state === "runs" && this.queue.length === this.head + 1
+  }
+
+  /** Its next task, if it can do any. */
+  dequeue(): (() => void) | undefined {
+    if (!this.isBusy) return undefined
+    const run = this.queue[this.head++]
+    if (this.head === this.queue.length) {
+      this.queue = []
+      this.head = 0
+    }
+    return run
   }
 
   private steps = STEPS_MAX

@@ -36,9 +36,12 @@ type BlockAnswer = Exit.Exit<Uint8Array | void, BlockError>
 /** What a process sees of the network. */
 export const make = (network: Network, process: Process): NetworkService => ({
   connect: (options) =>
-    Effect.map(
-      Effect.acquireRelease(open(network, process, options), (end) => Effect.sync(() => end.close())),
-      (end) => ({ socket: socketOf(end), onClose: (callback) => whenClosed(end, callback) })
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const end = yield* restore(open(network, process, options))
+        yield* Effect.addFinalizer(() => Effect.sync(() => end.close()))
+        return { socket: socketOf(end), onClose: (callback) => whenClosed(end, callback) }
+      })
     ),
   blocks: ({ host, secret }) =>
     Effect.sync((): BlockTransport => {
@@ -89,7 +92,6 @@ const open = (network: Network, process: Process, options: ConnectOptions): Effe
   const hello: Hello = { purpose: options.purpose, secret: Redacted.value(options.secret) }
   const failed = (reason: string, retryable: boolean, refused: boolean) =>
     new ConnectFailed({ endpoint, reason, retryable, refused })
-  // Not by Effect's own time-out: nothing interrupts what acquires a resource.
   return Effect.async<End, ConnectFailed>((resume) => {
     let waiting = true
     const settle = (result: Effect.Effect<End, ConnectFailed>): void => {

@@ -1,6 +1,7 @@
 /**
- * The deterministic world: one seed, one line of time, and everything that is due on it. Whatever could happen in
- * either order does so by the dice; no real time passes, and nothing outside the seed decides anything.
+ * The deterministic world: one seed, one line of time, and everything that is due on it. What different processes do
+ * at one moment happens in any order, by the dice; each of them does its own tasks first come first served, as Node
+ * does. No real time passes, and nothing outside the seed decides anything.
  *
  * It knows no file system: processes, network, database and stores live in it (`Process`, `Network`, ...).
  */
@@ -21,10 +22,8 @@ interface Timer {
   run: (() => void) | undefined
 }
 
-export interface Ready {
-  readonly process: Process | undefined
-  readonly run: () => void
-}
+/** A process with something to do, or a task that is nobody's. */
+type Ready = Process | (() => void)
 
 /** The world came to a state that no seed should reach, such as a loop that lets no time pass. */
 export class WorldBroken extends Error {
@@ -61,10 +60,15 @@ export class World {
     this.note(seed)
   }
 
-  /** Runs it once all that is due at this moment may run in any order. */
+  /** Runs it at this moment, after what the process has to do already. */
   soon(process: Process | undefined, run: () => void): void {
-    if (process?.holds(run) === true) return
-    this.ready.push({ process, run })
+    if (process === undefined) this.ready.push(run)
+    else if (process.enqueue(run)) this.ready.push(process)
+  }
+
+  /** A process that woke up has something to do. */
+  woke(process: Process): void {
+    this.ready.push(process)
   }
 
   /** Runs it later; the result takes it back. */
@@ -83,8 +87,8 @@ export class World {
     let atThisMoment = 0
     for (;;) {
       while (this.ready.length > 0) {
-        const { process, run } = this.draw()
-        if (process?.isDead === true || process?.holds(run) === true) continue
+        const run = this.draw()
+        if (run === undefined) continue
         this.tasks++
         if (++atThisMoment > TASKS_AT_ONE_MOMENT_MAX) throw new WorldBroken(`no time passes any more at ${this.now}`)
         run()
@@ -148,13 +152,16 @@ export class World {
     if (this.keepsStory) this.story.push(`${(this.now / SECOND).toFixed(6).padStart(12)} ${text()}`)
   }
 
-  /** Any one of what may happen now. */
-  private draw(): Ready {
+  /** Any one of what may happen now; undefined if that was a process that can do nothing any more. */
+  private draw(): (() => void) | undefined {
     const { ready } = this
     const index = ready.length === 1 ? 0 : this.dice.below(ready.length)
     const drawn = ready[index] as Ready
-    const last = ready.pop() as Ready
-    if (index < ready.length) ready[index] = last
-    return drawn
+    const run = typeof drawn === "function" ? drawn : drawn.dequeue()
+    if (typeof drawn === "function" || !drawn.isBusy) {
+      const last = ready.pop() as Ready
+      if (index < ready.length) ready[index] = last
+    }
+    return run
   }
 }
