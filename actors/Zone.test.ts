@@ -168,6 +168,22 @@ describe("a zone", () => {
       expect((yield* Effect.flip(again.report(false)))._tag).toBe("ZoneDamaged")
     }))
 
+  it.scoped("whose history was mended opens again by itself", () =>
+    Effect.gen(function*() {
+      const harness = Harness.make()
+      yield* Effect.scoped(Effect.flatMap(harness.start(), (zone) => new TestClient(7).send(zone, create("a"))))
+      const rows = harness.journal.rows(ZONE)
+      const good = rows[1] as Chain.JournalRow
+      rows[1] = { ...good, payload: good.payload.slice(0, -1) }
+      const zone = yield* harness.start()
+      expect((yield* Effect.flip(zone.ready))._tag).toBe("ZoneDamaged")
+      rows[1] = good
+      expect((yield* Effect.flip(zone.ready))._tag).toBe("ZoneDamaged")
+      yield* TestClock.adjust(Duration.seconds(31))
+      expect(yield* zone.ready).toBeGreaterThan(1)
+      expect(yield* Harness.names(zone)).toEqual(["a"])
+    }))
+
   it.scopedLive("does not take a row whose hash fits but whose events cannot have happened", () =>
     Effect.gen(function*() {
       const harness = Harness.make()
