@@ -4,6 +4,7 @@
  */
 import { historyViolations } from "#simulations/checks/HistoryCheck.ts"
 import { inspect, outlast } from "#simulations/checks/Inspector.ts"
+import { tamper } from "#simulations/checks/Tampering.ts"
 import { SimulatedCluster, type Violation } from "#simulations/cluster/SimulatedCluster.ts"
 import { faults } from "#simulations/faults/Faults.ts"
 import type { Observation } from "#simulations/history/History.ts"
@@ -86,7 +87,9 @@ const live = (cluster: SimulatedCluster): void => {
     return
   }
   cluster.heal()
-  if (ends(cluster, outlast(cluster)) && ends(cluster, inspect(cluster))) stop(cluster)
+  if (!ends(cluster, outlast(cluster)) || !ends(cluster, inspect(cluster))) return
+  if (scenario.tampering) ends(cluster, tamper(cluster))
+  else stop(cluster)
 }
 
 /** All runners stop at once, as `docker compose stop` has it, and hand over what nobody takes. */

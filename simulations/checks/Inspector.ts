@@ -3,12 +3,12 @@
  * left; each zone's journal is verified and replayed; and the states must hold every invariant and nothing that
  * somebody left behind.
  */
-import { replay } from "#audit/Replay.ts"
 import { verify } from "#audit/Verify.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import * as Mode from "#domain/Mode.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 import { problemsOf } from "#domain/testing/Invariants.ts"
+import { walk } from "#simulations/checks/HistoryWalk.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import * as Data from "#simulations/workloads/Data.ts"
 import type { Hands } from "#simulations/workloads/Hands.ts"
@@ -17,14 +17,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 /** The inspector in a process of its own, which ends when it has seen everything. */
-export const inspect = (cluster: SimulatedCluster): Process =>
-  cluster.runClient("inspector", (hands) =>
+export const inspect = (cluster: SimulatedCluster): Process => {
+  const process: Process = cluster.runClient("inspector", (hands) =>
     Effect.gen(function*() {
       for (let zone = 0; zone < cluster.scenario.zones; zone++) {
         yield* readTree(hands, InodeNumber.rootOf(zone))
-        yield* judge(cluster, hands, zone)
+        yield* judge(cluster, process, hands, zone)
       }
     }))
+  return process
+}
 
 /** A zone that moves gives sessions their full time again; so often must all zones be asked for in that time. */
 const ROUNDS_PER_LEASE = 4
@@ -69,7 +71,12 @@ const readFile = (hands: Hands, inode: number): Effect.Effect<void> =>
     for (const extent of content?.extents ?? []) yield* Data.verify(hands, extent)
   })
 
-const judge = (cluster: SimulatedCluster, { client }: Hands, zone: number): Effect.Effect<void> =>
+const judge = (
+  cluster: SimulatedCluster,
+  process: Process,
+  { client }: Hands,
+  zone: number
+): Effect.Effect<void> =>
   Effect.gen(function*() {
     const verdict = yield* verify(client, zone, () => undefined)
     if (verdict.problem !== undefined) {
@@ -80,7 +87,8 @@ const judge = (cluster: SimulatedCluster, { client }: Hands, zone: number): Effe
     if (verdict.notCompared !== undefined) {
       cluster.violate("history is what happened", `zone ${zone} could not be compared: ${verdict.notCompared}`)
     }
-    const { state } = yield* replay(client, zone, verdict.sequence)
+    const { state, violations } = yield* walk(cluster, process, client, zone)
+    for (const { rule, text } of violations) cluster.violate(rule, text)
     for (const problem of problemsOf(state)) cluster.violate("invariants hold", `zone ${zone}: ${problem}`)
     for (const leftOver of leftOversOf(state)) cluster.violate("nothing is left behind", `zone ${zone}: ${leftOver}`)
   }).pipe(

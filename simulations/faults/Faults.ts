@@ -96,6 +96,11 @@ const breakConnection: Fault = (cluster) => {
   if (cluster.network.breakOne()) cluster.world.fault("connection broken")
 }
 
+/** What is on its way over one connection is late, so that what is sent over the next one overtakes it. */
+const stallConnection: Fault = (cluster) => {
+  if (cluster.network.stallOne(span(cluster, SECOND, 12 * SECOND))) cluster.world.fault("connection stalled")
+}
+
 const slowNetwork: Fault = (cluster) => {
   cluster.world.fault("network slow")
   cluster.network.slowness = cluster.world.between(5, 200)
@@ -204,6 +209,7 @@ export const faults = {
   freezeClient,
   partition,
   breakConnection,
+  stallConnection,
   slowNetwork,
   jumpClock
 } as const satisfies { readonly [name: string]: Fault }

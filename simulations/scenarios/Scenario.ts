@@ -28,6 +28,8 @@ const File = Schema.Struct({
   snapshotEvents: Schema.Int.pipe(Schema.positive()),
   /** Blocks in an object store that never loses what it took, or on one host's disk. */
   store: Schema.Literal("objects", "disk"),
+  /** Whether somebody changes the journal once all is over. */
+  tampering: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   /** How often each is chosen, against the others. */
   workloads: Schema.Record({ key: Schema.String, value: Schema.Number.pipe(Schema.positive()) }),
   /** Mean seconds between two of a kind. */

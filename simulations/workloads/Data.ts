@@ -30,7 +30,7 @@ export const data: Workload = (hands) => {
   }
 }
 
-const sizeOf = (size: number) => ({
+export const sizeOf = (size: number) => ({
   handle: 0,
   mode: undefined,
   uid: undefined,
@@ -40,20 +40,28 @@ const sizeOf = (size: number) => ({
   mtime: undefined
 })
 
-const write = ({ call, client, dice, numbers }: Hands, inode: number): Effect.Effect<void> =>
+const write = (hands: Hands, inode: number): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const slice = yield* numbers.take(InodeNumber.zoneOf(inode))
-    const bytes = 1 + dice.below(WRITE_BYTES_MAX)
-    yield* client.blocks.store(keyOf(slice, 0, bytes), contentOf(slice, bytes))
-    const sliceOffset = dice.below(bytes)
+    const { call, dice } = hands
+    const piece = yield* stored(hands, inode, 1 + dice.below(WRITE_BYTES_MAX))
     yield* call("write", {
       inode,
       handle: 0,
       offset: dice.below(FILE_BYTES_MAX - WRITE_BYTES_MAX),
       append: dice.chance(20),
-      pieces: [{ length: bytes - sliceOffset, slice, sliceOffset, sliceBytes: bytes }]
+      pieces: [piece]
     })
   }).pipe(Effect.ignore)
+
+/** The end of a slice that nobody had before, once its block is stored. */
+export const stored = ({ client, complain, dice, known, numbers }: Hands, inode: number, sliceBytes: number) =>
+  Effect.gen(function*() {
+    const slice = yield* numbers.take(InodeNumber.zoneOf(inode))
+    if (!known.takes(slice)) complain(`slice ${slice} was given twice`)
+    yield* client.blocks.store(keyOf(slice, 0, sliceBytes), contentOf(slice, sliceBytes))
+    const sliceOffset = dice.below(sliceBytes)
+    return { length: sliceBytes - sliceOffset, slice, sliceOffset, sliceBytes }
+  })
 
 const copy = ({ call, dice, known }: Hands, source: number): Effect.Effect<void> =>
   Effect.asVoid(call("copyRange", {

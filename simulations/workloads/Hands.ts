@@ -9,7 +9,7 @@ import * as InodeNumber from "#domain/InodeNumber.ts"
 import type { OperationName, ReplyOf, RequestOf } from "#domain/Operations.ts"
 import type { Dice } from "#domain/testing/Dice.ts"
 import type { Recorder } from "#simulations/history/Recorder.ts"
-import type { World } from "#simulations/world/World.ts"
+import { SECOND, type World } from "#simulations/world/World.ts"
 import * as Effect from "effect/Effect"
 
 /** Inodes that some client has heard of, whether they still are or not; the oldest are forgotten. */
@@ -36,6 +36,20 @@ export class Known {
     if (this.files.length > INODES_MAX) this.files.shift()
   }
 
+  /** A name that no file had before. */
+  freshName(): string {
+    return `own${this.names++}`
+  }
+
+  /** A slice's number is somebody's; false if it was before. */
+  takes(slice: number): boolean {
+    if (this.slices.has(slice)) return false
+    this.slices.add(slice)
+    return true
+  }
+
+  private names = 0
+  private readonly slices = new Set<number>()
   private readonly roots: number
 }
 
@@ -83,16 +97,24 @@ export interface HandsOptions {
   readonly known: Known
   readonly recorder: Recorder
   readonly complain: (what: string) => void
+  /** The client has lost a session that it had for so many seconds. */
+  readonly onSessionLost: (seconds: number) => void
 }
 
 export const make = (options: HandsOptions): Hands => {
-  const { client, complain, known, numberOf, recorder, world } = options
+  const { client, complain, known, numberOf, onSessionLost, recorder, world } = options
   let current = numberOf(client.session())
+  let since = world.now
+  let leaves = false
   /** The session that asks now; the one before it is over. */
   const session = (): number => {
     const number = numberOf(client.session())
-    if (number !== current) recorder.leaves(current)
+    if (number === current) return number
+    recorder.leaves(current)
+    // Its farewell, sent again, finds that the session is over.
+    if (!leaves) onSessionLost((world.now - since) / SECOND)
     current = number
+    since = world.now
     return number
   }
 
@@ -127,7 +149,10 @@ export const make = (options: HandsOptions): Hands => {
     dice: world.dice,
     numbers: SliceNumbers.make(client),
     session,
-    leave: () => recorder.leaves(session()),
+    leave: () => {
+      leaves = true
+      recorder.leaves(session())
+    },
     ask: (name, request) => record(name, request, client.call(name, request)),
     call: (name, request) => Effect.map(record(name, request, client.call(name, request)), (answer) => answer?.reply),
     lock: (request) => Effect.map(record("lock", request, client.lock(request)), (answer) => answer?.errno === 0)

@@ -59,8 +59,16 @@ export const lookup = ({ call, known }: Hands, parent: number, name: string): Ef
     else if ((mode & Mode.S_IFMT) === Mode.S_IFREG) known.addFile(inode)
   })
 
-export const list = ({ call }: Hands, inode: number): Effect.Effect<void> =>
-  Effect.asVoid(call("readDirectory", { inode, handle: 0, after: "", count: 1000, plus: false }))
+/** In one page or in several. */
+export const list = ({ call, dice }: Hands, inode: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const count = dice.chance(50) ? 1000 : 1 + dice.below(4)
+    for (let after = "", end = false; !end;) {
+      const page = yield* call("readDirectory", { inode, handle: 0, after, count, plus: false })
+      after = page?.entries.at(-1)?.name ?? ""
+      end = page?.end !== false || after === ""
+    }
+  })
 
 const link = (hands: Hands, parent: number, name: string): Effect.Effect<void> => {
   const { files } = hands.known

@@ -5,7 +5,9 @@ import type { Workload } from "#simulations/workloads/Hands.ts"
 import { hotDirectory } from "#simulations/workloads/HotDirectory.ts"
 import { lockRanges } from "#simulations/workloads/LockRanges.ts"
 import { namespace } from "#simulations/workloads/Namespace.ts"
+import { openDirectories } from "#simulations/workloads/OpenDirectories.ts"
 import { openFiles } from "#simulations/workloads/OpenFiles.ts"
+import { ownFiles } from "#simulations/workloads/OwnFiles.ts"
 import { renameStorm } from "#simulations/workloads/RenameStorm.ts"
 import { timeTravel } from "#simulations/workloads/TimeTravel.ts"
 
@@ -16,6 +18,8 @@ export const workloads = {
   attributes,
   data,
   openFiles,
+  openDirectories,
+  ownFiles,
   lockRanges,
   timeTravel
 } as const satisfies { readonly [name: string]: Workload }

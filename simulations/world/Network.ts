@@ -136,8 +136,16 @@ export class Network {
     return true
   }
 
-  /** Has it arrive some time later; or when the way is whole again. */
-  carry(from: string, to: string, deliver: () => void): void {
+  /** All that is sent over any one connection from now on arrives at that time at the earliest. */
+  stallOne(micros: number): boolean {
+    const open = [...this.connections]
+    if (open.length === 0) return false
+    this.world.dice.of(open).stall(this.world.now + micros)
+    return true
+  }
+
+  /** Has it arrive some time later, at a time at the earliest; or when the way is whole again. */
+  carry(from: string, to: string, deliver: () => void, earliest = 0): void {
     if (this.cuts.has(wayOf(from, to))) {
       this.held.push({ from, to, deliver })
       return
@@ -145,7 +153,7 @@ export class Network {
     const { world } = this
     let latency = world.between(LATENCY_MIN, LATENCY_MAX)
     if (world.dice.below(LATE_ONE_IN) === 0) latency += world.between(0, LATE_MAX)
-    world.later(latency * this.slowness, undefined, deliver)
+    world.later(Math.max(0, earliest - world.now) + latency * this.slowness, undefined, deliver)
   }
 
   forget(connection: Connection): void {
@@ -183,6 +191,11 @@ class Connection {
     }
   }
 
+  stall(until: number): void {
+    this.near.stalledUntil = until
+    this.far.stalledUntil = until
+  }
+
   reset(): void {
     this.near.gone()
     this.far.gone()
@@ -193,6 +206,8 @@ class Side implements End {
   readonly process: Process
   readonly onClose: Array<() => void> = []
   peer: Side | undefined
+  /** Nothing that is sent from here arrives before. */
+  stalledUntil = 0
   private readonly network: Network
   private readonly host: string
   private take: ((message: unknown) => void) | undefined
@@ -247,7 +262,7 @@ class Side implements End {
   private transmit(effect: (peer: Side) => void): void {
     const peer = this.peer as Side
     const number = this.sent++
-    this.network.carry(this.host, peer.host, () => peer.arrive(number, () => effect(peer)))
+    this.network.carry(this.host, peer.host, () => peer.arrive(number, () => effect(peer)), this.stalledUntil)
   }
 
   private arrive(number: number, effect: () => void): void {

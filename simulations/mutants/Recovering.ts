@@ -1,0 +1,252 @@
+/** Planted bugs of how a zone comes back: the journal's rows, their bytes, snapshots, the bytes of the state. */
+import type { Mutant } from "#simulations/mutants/Mutant.ts"
+
+const zone = "actors/Zone.ts"
+const recovery = "actors/Recovery.ts"
+const chain = "persistence/Chain.ts"
+const batchCodec = "domain/codec/BatchCodec.ts"
+const stateCodec = "domain/codec/StateCodec.ts"
+const scenario = "returns"
+
+export const recovering: ReadonlyArray<Mutant> = [
+  {
+    name: "chain-not-checked-in-recovery",
+    about: "A zone comes back from rows that are not what was written.",
+    file: recovery,
+    find: "Chain.problemOf(head, row) ?? applyRow(state, row)",
+    replace: "head.sequence < 0 ? Chain.problemOf(head, row) : applyRow(state, row)",
+    scenario: "tampered"
+  },
+  {
+    name: "hash-not-recomputed",
+    about: "A row's hash is compared with what the next row says, never with the row.",
+    file: chain,
+    find: "  if (!equal(row.hash, hashOf(row))) return \"its contents do not give its hash\"\n",
+    replace: "",
+    scenario: "tampered"
+  },
+  {
+    name: "hash-leaves-out-the-time",
+    about: "The time of a row is not part of its hash: it can be changed unseen.",
+    file: chain,
+    find: "  header.writeBigInt64LE(BigInt(row.time.seconds), 26)\n",
+    replace: "",
+    scenario: "tampered"
+  },
+  {
+    name: "hash-leaves-out-the-epoch",
+    about: "The epoch of a row is not part of its hash: it can be changed unseen.",
+    file: chain,
+    find: "  header.writeBigUInt64LE(BigInt(row.epoch), 18)\n",
+    replace: "",
+    scenario: "tampered"
+  },
+  {
+    name: "chain-of-equal-lengths",
+    about: "Hashes are compared by their first byte.",
+    file: chain,
+    find: "Buffer.compare(a, b) === 0",
+    replace: "a[0] === b[0]",
+    scenario: "tampered"
+  },
+  {
+    name: "last-row-skipped",
+    about: "Recovery stops before the last event when a row of one event is left.",
+    file: recovery,
+    find: "while (head.sequence < end.sequence)",
+    replace: "while (head.sequence + 1 < end.sequence)",
+    scenario
+  },
+  {
+    name: "one-page-of-rows",
+    about: "Recovery reads one page of the journal's tail and takes it for all.",
+    file: recovery,
+    find: "const ROWS_PER_PAGE = 256",
+    replace: "const ROWS_PER_PAGE = 4",
+    scenario
+  },
+  {
+    name: "events-of-a-row-miscounted",
+    about: "A row says how many commands it holds instead of how many events.",
+    file: zone,
+    find: "last: sequence + Batch.eventCount(batch)",
+    replace: "last: sequence + batch.records.length",
+    scenario
+  },
+  {
+    name: "head-not-moved",
+    about: "After an append the zone goes on from the head of before.",
+    file: zone,
+    find: "        active.head = Chain.headOf(row)\n",
+    replace: "        if (active.head.sequence % 16 !== 0) active.head = Chain.headOf(row)\n",
+    scenario
+  },
+  {
+    name: "snapshot-of-a-later-state",
+    about: "A snapshot is taken while the zone goes on: it holds more than its head says.",
+    file: zone,
+    find: "        const image = yield* imageOf(active, true)\n" +
+      "        active.snapshotSequence = head.sequence\n" +
+      "        yield* Snapshot.save(zone, head, image).pipe(",
+    replace: "        active.snapshotSequence = head.sequence\n" +
+      "        yield* Effect.delay(Effect.suspend(() => imageOf(active, true)), Duration.millis(20)).pipe(\n" +
+      "          Effect.flatMap((image) => Snapshot.save(zone, head, image)),",
+    scenario
+  },
+  {
+    name: "snapshot-under-the-wrong-head",
+    about: "A snapshot is recorded for the head at its end, not for the one that it was taken at.",
+    file: "persistence/Snapshot.ts",
+    find: "const record: SnapshotRecord = { zone, head, parts: parts.length, bytes, digest }",
+    replace:
+      "const record: SnapshotRecord = { zone, head: yield* journal.head(zone), parts: parts.length, bytes, digest }",
+    scenario
+  },
+  {
+    name: "record-before-its-parts",
+    about: "A snapshot is recorded before its parts are stored: a crash in between leaves one that is not there.",
+    file: "persistence/Snapshot.ts",
+    find: "    yield* Effect.forEach(image.parts, (part, index) => store.put",
+    replace:
+      "    yield* journal.addSnapshot({ zone, head, parts: image.parts.length, bytes: image.bytes, digest: image.digest })\n" +
+      "    yield* Effect.forEach(image.parts, (part, index) => store.put",
+    scenario: "returns"
+  },
+  {
+    name: "newest-snapshot-forgotten",
+    about: "Of a zone's snapshots the newest are removed, not the oldest.",
+    file: "persistence/Snapshot.ts",
+    find: "all.slice(KEPT)",
+    replace: "all.slice(0, -KEPT)",
+    scenario
+  },
+  {
+    name: "parts-removed-before-their-record",
+    about: "An old snapshot's parts go before its record: a crash in between leaves one with a hole.",
+    file: "persistence/Snapshot.ts",
+    find: "    yield* journal.removeSnapshot(record.zone, record.head.sequence)\n",
+    replace: "",
+    scenario
+  },
+  {
+    name: "time-moves-back",
+    about: "A batch takes the time of its owner's clock, though the one of before was ahead.",
+    file: zone,
+    find: "Timestamp.later(Timestamp.fromNanos(nanos), active.decider.state.time)",
+    replace: "Timestamp.later(Timestamp.fromNanos(nanos), Timestamp.zero)",
+    scenario: "handovers"
+  },
+  {
+    name: "snapshot-drops-replies",
+    about: "A snapshot holds sessions without what they were answered.",
+    file: stateCodec,
+    find: "    session.replies.set(request, r.string(Limits.messageBytesMax))\n",
+    replace: "    const reply = r.string(Limits.messageBytesMax)\n" +
+      "    if (request < session.floor) session.replies.set(request, reply)\n",
+    scenario
+  },
+  {
+    name: "snapshot-drops-floors",
+    about: "A snapshot's sessions come back with a floor of nothing.",
+    file: stateCodec,
+    find: "  session.floor = r.varint()\n",
+    replace: "  r.varint()\n",
+    scenario
+  },
+  {
+    name: "snapshot-drops-ended-sessions",
+    about: "Which sessions ended is lost with a snapshot.",
+    file: stateCodec,
+    find: "state.ended.add(r.u56())",
+    replace: "r.u56()",
+    scenario: "visitors"
+  },
+  {
+    name: "snapshot-drops-the-index-of-locks",
+    about: "Inodes that are locked are not known as such after a snapshot: their locks outlive their sessions.",
+    file: stateCodec,
+    find: "state.locked.add(r.u56())",
+    replace: "r.u56()",
+    scenario: "lockers"
+  },
+  {
+    name: "snapshot-drops-access",
+    about: "Files that are open in a snapshot come back open for reading only.",
+    file: stateCodec,
+    find: "{ inode, access: r.u8() }",
+    replace: "{ inode, access: r.u8() & 1 }",
+    scenario
+  },
+  {
+    name: "snapshot-mixes-times",
+    about: "An inode's time of change comes back from a snapshot as its time of last access.",
+    file: stateCodec,
+    find: "  inode.atime = atime\n",
+    replace: "  inode.atime = ctime\n",
+    scenario
+  },
+  {
+    name: "snapshot-drops-attributes",
+    about: "Of several extended attributes, a snapshot brings one back.",
+    file: stateCodec,
+    find: "if (xattrs > 0) inode.xattrs = new Map()\n  for",
+    replace: "for",
+    scenario
+  },
+  {
+    name: "journal-knows-one-kind-of-lock",
+    about: "Every lock is one to read after a replay.",
+    file: batchCodec,
+    find: "const type = types[kind & 1] as LockType",
+    replace: "const type = types[kind & 0] as LockType",
+    scenario: "lockers"
+  },
+  {
+    name: "journal-shifts-floors",
+    about: "Floors come back from the journal one too high.",
+    file: batchCodec,
+    find: "floors.push({ session, floor: floor - 1 })",
+    replace: "floors.push({ session, floor })",
+    scenario
+  },
+  {
+    name: "journal-misreads-differences",
+    about: "A number below the one before it is read wrong.",
+    file: batchCodec,
+    find: "-(zigzag + 1) / 2 : zigzag / 2",
+    replace: "-(zigzag - 1) / 2 : zigzag / 2",
+    scenario
+  },
+  {
+    name: "journal-forgets-the-replaced",
+    about: "A rename over something is written as one to a free name.",
+    file: batchCodec,
+    find: "const replaced = r.u8() === 0 ? 0 : this.inode()",
+    replace: "const replaced = r.u8() === 0 ? 0 : this.inode() * 0",
+    scenario
+  },
+  {
+    name: "journal-drops-a-target",
+    about: "A symbolic link comes back from the journal without its target.",
+    file: batchCodec,
+    find: "has(flags, 5) ? r.string(Limits.symlinkBytesMax) : \"\"",
+    replace: "has(flags, 5) ? r.string(Limits.symlinkBytesMax).slice(0, 0) : \"\"",
+    scenario
+  },
+  {
+    name: "journal-confuses-owners",
+    about: "The owner of a new inode is taken for unchanged when only the group is the same.",
+    file: batchCodec,
+    find: "const sameOwner = event.uid === before.uid && event.gid === before.gid",
+    replace: "const sameOwner = event.gid === before.gid",
+    scenario
+  },
+  {
+    name: "journal-confuses-requests",
+    about: "A request number that does not follow the one before is read as if it did.",
+    file: batchCodec,
+    find: "const request = has(flags, 1) ? last.request + 1 : r.varint()",
+    replace: "const request = has(flags, 1) ? last.request + 1 : r.varint() + (has(flags, 0) ? 1 : 0)",
+    scenario
+  }
+]

@@ -1,0 +1,76 @@
+/**
+ * Looks for the first seed that a planted bug makes fail, each bug in a thread of its own, so that each seed runs as
+ * it would in a campaign. Whatever goes wrong counts: a broken rule, a crash, a run without an end.
+ */
+import type { Job, Outcome } from "#simulations/campaign/Job.ts"
+import type { Mutant } from "#simulations/mutants/Mutant.ts"
+import { Worker } from "node:worker_threads"
+
+export interface SearchOptions {
+  readonly seedsMax: number
+  /** Real milliseconds for one mutant; undefined: as long as its seeds take. */
+  readonly millisMax: number | undefined
+}
+
+export interface Search {
+  readonly mutant: Mutant
+  /** Runs until it was found, or all of them. */
+  readonly seeds: number
+  /** The rule that it broke; undefined if it was not found. */
+  readonly rule: string | undefined
+  /** What was seen. */
+  readonly text: string
+  /** Whether the time was over before the seeds were. */
+  readonly cutShort: boolean
+  readonly millis: number
+}
+
+/** A world is short-lived garbage: with room for it, little of it is ever looked at. */
+const YOUNG_MIB = 192
+/** Real time that no run of a sound world takes. */
+const RUN_MILLIS_MAX = 180_000
+
+export const search = async (mutant: Mutant, { millisMax, seedsMax }: SearchOptions): Promise<Search> => {
+  const begun = performance.now()
+  const worker = new Worker(new URL("MutantWorker.ts", import.meta.url), {
+    workerData: mutant,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB }
+  })
+  const end = (seeds: number, rule: string | undefined, text = "", cutShort = false): Search => ({
+    mutant,
+    seeds,
+    rule,
+    text,
+    cutShort,
+    millis: performance.now() - begun
+  })
+  try {
+    for (let seed = 1; seed <= seedsMax; seed++) {
+      const { rule, text } = await verdictOf(worker, { scenario: mutant.scenario, seed })
+      if (rule !== undefined) return end(seed, rule, text)
+      if (millisMax !== undefined && performance.now() - begun > millisMax) return end(seed, undefined, "", true)
+    }
+    return end(seedsMax, undefined)
+  } finally {
+    await worker.terminate()
+  }
+}
+
+interface Verdict {
+  readonly rule: string | undefined
+  readonly text: string
+}
+
+const verdictOf = (worker: Worker, job: Job): Promise<Verdict> =>
+  new Promise((resolve) => {
+    const settle = (verdict: Verdict): void => {
+      clearTimeout(timer)
+      worker.removeAllListeners()
+      resolve(verdict)
+    }
+    const timer = setTimeout(() => settle({ rule: "a run ends", text: "it does not" }), RUN_MILLIS_MAX)
+    worker.once("error", (error) => settle({ rule: "nothing crashes", text: String(error) }))
+    worker.once("exit", (code) => settle({ rule: "nothing crashes", text: `the worker ended with code ${code}` }))
+    worker.once("message", ({ violations: [first] }: Outcome) => settle({ rule: first?.rule, text: first?.text ?? "" }))
+    worker.postMessage(job)
+  })
