@@ -63,14 +63,15 @@ interface Verdict {
 
 const verdictOf = (worker: Worker, job: Job): Promise<Verdict> =>
   new Promise((resolve) => {
-    const settle = (verdict: Verdict): void => {
+    const settle = (rule: string | undefined, text: string): void => {
       clearTimeout(timer)
-      worker.removeAllListeners()
-      resolve(verdict)
+      worker.off("message", onMessage).off("error", onError).off("exit", onExit)
+      resolve({ rule, text })
     }
-    const timer = setTimeout(() => settle({ rule: "a run ends", text: "it does not" }), RUN_MILLIS_MAX)
-    worker.once("error", (error) => settle({ rule: "nothing crashes", text: String(error) }))
-    worker.once("exit", (code) => settle({ rule: "nothing crashes", text: `the worker ended with code ${code}` }))
-    worker.once("message", ({ violations: [first] }: Outcome) => settle({ rule: first?.rule, text: first?.text ?? "" }))
+    const onMessage = ({ violations: [first] }: Outcome): void => settle(first?.rule, first?.text ?? "")
+    const onError = (error: unknown): void => settle("nothing crashes", String(error))
+    const onExit = (code: number): void => settle("nothing crashes", `the worker ended with code ${code}`)
+    const timer = setTimeout(() => settle("a run ends", `it does not, in ${RUN_MILLIS_MAX / 1000} s`), RUN_MILLIS_MAX)
+    worker.on("message", onMessage).on("error", onError).on("exit", onExit)
     worker.postMessage(job)
   })
