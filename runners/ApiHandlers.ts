@@ -16,8 +16,10 @@ import type { Address } from "#transport/Connection.ts"
 import * as EntityId from "@effect/cluster/EntityId"
 import { RunnerStorage } from "@effect/cluster/RunnerStorage"
 import { Sharding } from "@effect/cluster/Sharding"
+import * as Socket from "@effect/platform/Socket"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
 /** How long a caller waits for the cluster to find a zone a home. */
@@ -71,6 +73,12 @@ export const layer = (cluster: ClusterRecord, address: Address) =>
             AlreadyProcessingMessage: () => Effect.fail(unavailable(zone, "the question where it is was asked twice")),
             PersistenceError: () => Effect.fail(unavailable(zone, "the cluster's storage does not answer"))
           }),
+          // The rpc client takes a write that fails for a defect, and a defect would end the client that asks.
+          Effect.catchSomeDefect((defect) =>
+            Socket.isSocketError(defect)
+              ? Option.some(Effect.fail(unavailable(zone, "the connection to its runner broke")))
+              : Option.none()
+          ),
           Effect.timeoutFail({
             duration: LOCATE_TIME_MAX,
             onTimeout: () => unavailable(zone, "no runner has it yet")
