@@ -96,9 +96,16 @@ const breakConnection: Fault = (cluster) => {
   if (cluster.network.breakOne()) cluster.world.fault("connection broken")
 }
 
-/** What is on its way over one connection is late, so that what is sent over the next one overtakes it. */
+/** As `breakConnection`, of a client's: there are many more between runners and their database. */
+const breakClient: Fault = (cluster) => {
+  if (cluster.network.breakOne(new Set(cluster.clients.values()))) cluster.world.fault("client's connection broken")
+}
+
+/** What is on its way over one of a client's connections is late, so that what is sent over the next one overtakes it. */
 const stallConnection: Fault = (cluster) => {
-  if (cluster.network.stallOne(span(cluster, SECOND, 12 * SECOND))) cluster.world.fault("connection stalled")
+  if (cluster.network.stallOne(new Set(cluster.clients.values()), span(cluster, SECOND, 12 * SECOND))) {
+    cluster.world.fault("connection stalled")
+  }
 }
 
 const slowNetwork: Fault = (cluster) => {
@@ -209,6 +216,7 @@ export const faults = {
   freezeClient,
   partition,
   breakConnection,
+  breakClient,
   stallConnection,
   slowNetwork,
   jumpClock

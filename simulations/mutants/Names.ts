@@ -55,7 +55,7 @@ export const names: ReadonlyArray<Mutant> = [
     file: evolve,
     find: "  if (event.replaced !== 0) unlinked(state, to, state.expect(event.replaced))\n",
     replace: "",
-    scenario
+    scenario: "links"
   },
   {
     name: "rename-between-links-of-one-file",
@@ -63,7 +63,7 @@ export const names: ReadonlyArray<Mutant> = [
     file: rename,
     find: "    if (moved === target) return reply(undefined)\n",
     replace: "    if (moved === target && from === to && fromName === toName) return reply(undefined)\n",
-    scenario
+    scenario: "links"
   },
   {
     name: "rename-into-itself",
@@ -135,7 +135,7 @@ export const names: ReadonlyArray<Mutant> = [
     file: evolve,
     find: "  inode.nlink++\n  inode.ctime = state.time\n",
     replace: "  inode.ctime = state.time\n",
-    scenario
+    scenario: "links"
   },
   {
     name: "link-to-the-dead",
@@ -143,7 +143,7 @@ export const names: ReadonlyArray<Mutant> = [
     file: "domain/operations/Link.ts",
     find: "    if (inode.nlink === 0) return refuse(Errno.ENOENT)\n",
     replace: "",
-    scenario
+    scenario: "links"
   },
   {
     name: "unlink-of-a-directory",

@@ -8,7 +8,7 @@ const statements = "simulations/world/PostgresWrites.ts"
 const journal = "persistence/PostgresJournal.ts"
 const leases = "persistence/RunnerLeases.ts"
 const zone = "actors/Zone.ts"
-const scenario = "fences"
+const scenario = "takeovers"
 
 export const ownership: ReadonlyArray<Mutant> = [
   {
@@ -25,7 +25,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "  yield* transaction.share(zoneKey(zone))\n  if (!isOwner()) return []\n",
     replace: "",
-    scenario: "takeovers"
+    scenario
   },
   {
     name: "append-does-not-look-again",
@@ -33,7 +33,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "  yield* transaction.share(zoneKey(zone))\n  if (!isOwner()) return []\n",
     replace: "  yield* transaction.share(zoneKey(zone))\n",
-    scenario: "takeovers"
+    scenario
   },
   {
     name: "claim-keeps-the-epoch",
@@ -49,7 +49,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "  yield* transaction.exclusive(zoneKey(zone))\n",
     replace: "  yield* transaction.share(zoneKey(zone))\n",
-    scenario: "takeovers"
+    scenario
   },
   {
     name: "head-read-before-the-claim",
@@ -61,7 +61,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     replace: "          const before = yield* head(zone)\n" +
       "          const [row] = yield* Effect.mapError(database.query(\"claim\", CLAIM, [zone, owner]), unavailable)\n" +
       "          return { epoch: Number(row?.[0]), head: before }",
-    scenario: "takeovers"
+    scenario
   },
   {
     name: "append-of-no-row-succeeds",

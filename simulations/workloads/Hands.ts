@@ -5,6 +5,7 @@
 import type { ClientService } from "#client/Client.ts"
 import type { PosixError, TransportError } from "#client/ClientError.ts"
 import * as SliceNumbers from "#client/SliceNumbers.ts"
+import { Errno } from "#domain/Errno.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import type { OperationName, ReplyOf, RequestOf } from "#domain/Operations.ts"
 import type { Dice } from "#domain/testing/Dice.ts"
@@ -133,6 +134,8 @@ export const make = (options: HandsOptions): Hands => {
         onFailure: (error) => {
           if (error._tag === "PosixError") {
             refused(error.errno)
+            // Zones say it of what was answered once; nobody who still waits may be told so.
+            if (error.errno === Errno.ECANCELED) complain(`${name} was cancelled, though its client waits for it`)
             return { errno: error.errno, reply: undefined }
           }
           world.probe(`client: ${error._tag}`)

@@ -2,6 +2,7 @@
 import { attributes } from "#simulations/workloads/Attributes.ts"
 import { data } from "#simulations/workloads/Data.ts"
 import type { Workload } from "#simulations/workloads/Hands.ts"
+import { hardLinks } from "#simulations/workloads/HardLinks.ts"
 import { hotDirectory } from "#simulations/workloads/HotDirectory.ts"
 import { lockRanges } from "#simulations/workloads/LockRanges.ts"
 import { namespace } from "#simulations/workloads/Namespace.ts"
@@ -15,6 +16,7 @@ export const workloads = {
   namespace,
   renameStorm,
   hotDirectory,
+  hardLinks,
   attributes,
   data,
   openFiles,

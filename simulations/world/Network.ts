@@ -129,16 +129,16 @@ export class Network {
   }
 
   /** Breaks any one connection between two hosts, as a box in the middle does that forgets it. */
-  breakOne(): boolean {
-    const open = [...this.connections]
+  breakOne(openers?: ReadonlySet<Process>): boolean {
+    const open = [...this.connections].filter(({ near }) => openers?.has(near.process) !== false)
     if (open.length === 0) return false
     this.world.dice.of(open).reset()
     return true
   }
 
-  /** All that is sent over any one connection from now on arrives at that time at the earliest. */
-  stallOne(micros: number): boolean {
-    const open = [...this.connections]
+  /** All that is sent over any one connection that these opened arrives so much later at the earliest. */
+  stallOne(openers: ReadonlySet<Process>, micros: number): boolean {
+    const open = [...this.connections].filter(({ near }) => openers.has(near.process))
     if (open.length === 0) return false
     this.world.dice.of(open).stall(this.world.now + micros)
     return true
