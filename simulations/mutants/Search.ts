@@ -4,6 +4,8 @@
  */
 import type { Job, Outcome } from "#simulations/campaign/Job.ts"
 import type { Mutant } from "#simulations/mutants/Mutant.ts"
+import { load } from "#simulations/scenarios/Library.ts"
+import * as Either from "effect/Either"
 import { Worker } from "node:worker_threads"
 
 export interface SearchOptions {
@@ -32,6 +34,8 @@ const RUN_MILLIS_MAX = 180_000
 
 export const search = async (mutant: Mutant, { millisMax, seedsMax }: SearchOptions): Promise<Search> => {
   const begun = performance.now()
+  // Whatever fails below is the bug's doing, so the rest must be known to be sound.
+  Either.getOrThrowWith(load(mutant.scenario), (error) => error)
   const worker = new Worker(new URL("MutantWorker.ts", import.meta.url), {
     workerData: mutant,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB }

@@ -1,5 +1,6 @@
 /** The registry of workloads. A new one is a file beside this one and a line here. */
 import { attributes } from "#simulations/workloads/Attributes.ts"
+import { contested } from "#simulations/workloads/Contested.ts"
 import { data } from "#simulations/workloads/Data.ts"
 import type { Workload } from "#simulations/workloads/Hands.ts"
 import { hardLinks } from "#simulations/workloads/HardLinks.ts"
@@ -15,6 +16,7 @@ import { timeTravel } from "#simulations/workloads/TimeTravel.ts"
 export const workloads = {
   namespace,
   renameStorm,
+  contested,
   hotDirectory,
   hardLinks,
   attributes,
