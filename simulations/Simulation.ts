@@ -9,6 +9,7 @@ import { SimulatedCluster, type Violation } from "#simulations/cluster/Simulated
 import { faults } from "#simulations/faults/Faults.ts"
 import type { Observation } from "#simulations/history/History.ts"
 import type { Scenario } from "#simulations/scenarios/Scenario.ts"
+import { leavingNone } from "#simulations/world/Fibers.ts"
 import type { Process } from "#simulations/world/Process.ts"
 import { withoutRealTime } from "#simulations/world/RealTime.ts"
 import { SECOND, World, WorldBroken } from "#simulations/world/World.ts"
@@ -45,7 +46,7 @@ export const simulate = (
   const cluster = new SimulatedCluster(world, scenario)
   let checks = 0
   try {
-    withoutRealTime(seed, () => live(cluster))
+    withoutRealTime(seed, () => leavingNone(() => play(cluster)))
     const before = options.now()
     for (const violation of historyViolations(cluster)) cluster.violations.push(violation)
     checks = options.now() - before
@@ -67,6 +68,14 @@ export const simulate = (
     observations: cluster.recorder.observations,
     story: world.story,
     millis: { all: options.now() - begun, checks }
+  }
+}
+
+const play = (cluster: SimulatedCluster): void => {
+  try {
+    live(cluster)
+  } finally {
+    cluster.world.end()
   }
 }
 

@@ -48,6 +48,7 @@ export class Process {
   constructor(world: World, name: string, options: ProcessOptions = {}) {
     this.world = world
     this.name = name
+    world.processes.add(this)
     this.options = options
     this.clock = new ProcessClock(world, this)
     this.scheduler = {
@@ -100,6 +101,7 @@ export class Process {
   kill(): void {
     if (this.isDead) return
     this.state = "dead"
+    this.world.processes.delete(this)
     this.queue = []
     this.head = 0
     this.world.tell(() => `${this.name} is dead`)

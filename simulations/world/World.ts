@@ -44,6 +44,8 @@ export class World {
   readonly faults = new Map<string, number>()
   /** Rare paths that were reached, by name. */
   readonly probes = new Map<string, number>()
+  /** Those that live. */
+  readonly processes = new Set<Process>()
   /** What people may want to read of this run, when it is kept. */
   readonly story: Array<string> = []
   private readonly keepsStory: boolean
@@ -108,6 +110,12 @@ export class World {
       timer.run = undefined
       this.soon(timer.process, run)
     }
+  }
+
+  /** Nothing happens any more. */
+  end(): void {
+    for (const process of this.processes) process.kill()
+    this.ready = []
   }
 
   /** A whole number of microseconds between both. */
