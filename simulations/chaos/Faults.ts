@@ -204,19 +204,19 @@ const powerCut: Fault = (stage) => {
 
 /** Each with its mean seconds between two of a kind. */
 export const faults = {
-  killRunner: [endRunner("SIGKILL", "runner killed"), 15],
-  stopRunner: [endRunner("SIGTERM", "runner stopped"), 30],
-  freezeRunner: [freezeRunner, 20],
-  killClient: [killClient, 20],
-  freezeClient: [freezeClient, 30],
-  partition: [partition, 12],
-  breakConnection: [breakConnection, 5],
-  slowNetwork: [slowNetwork, 25],
-  restartDatabase: [restartDatabase, 45],
-  crashDatabase: [crashDatabase, 35],
-  freezeDatabase: [freezeDatabase, 30],
-  fillDisk: [fillDisk, 30],
-  powerCut: [powerCut, 40]
+  killRunner: [endRunner("SIGKILL", "runner killed"), 25],
+  stopRunner: [endRunner("SIGTERM", "runner stopped"), 45],
+  freezeRunner: [freezeRunner, 30],
+  killClient: [killClient, 30],
+  freezeClient: [freezeClient, 45],
+  partition: [partition, 20],
+  breakConnection: [breakConnection, 6],
+  slowNetwork: [slowNetwork, 40],
+  restartDatabase: [restartDatabase, 80],
+  crashDatabase: [crashDatabase, 60],
+  freezeDatabase: [freezeDatabase, 50],
+  fillDisk: [fillDisk, 45],
+  powerCut: [powerCut, 60]
 } as const satisfies { readonly [name: string]: readonly [Fault, number] }
 
 export type FaultName = keyof typeof faults

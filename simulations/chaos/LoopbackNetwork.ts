@@ -4,7 +4,7 @@
  */
 import type { Dice } from "#domain/testing/Dice.ts"
 import type { Network, RunnerPlace } from "#simulations/chaos/Network.ts"
-import { Pump } from "#simulations/chaos/Pump.ts"
+import { Pump, reset } from "#simulations/chaos/Pump.ts"
 import { ownerOf } from "#simulations/chaos/SocketOwner.ts"
 import type { Address } from "#transport/Connection.ts"
 import * as Effect from "effect/Effect"
@@ -99,8 +99,8 @@ class Fabric {
     const links = [...this.links]
     if (links.length === 0) return false
     const { far, near } = dice.of(links)
-    near.resetAndDestroy()
-    far.resetAndDestroy()
+    reset(near)
+    reset(far)
     return true
   }
 

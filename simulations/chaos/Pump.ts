@@ -25,7 +25,7 @@ export class Pump {
     this.way = way
     source.on("data", (bytes) => this.send(() => void sink.write(bytes)))
     source.on("end", () => this.send(() => void sink.end()))
-    source.on("close", (hadError) => this.send(() => void (hadError ? sink.resetAndDestroy() : sink.end())))
+    source.on("close", (hadError) => this.send(() => void (hadError ? reset(sink) : sink.end())))
     // An error is followed by the end, which is all that matters here.
     source.on("error", () => undefined)
   }
@@ -56,4 +56,10 @@ export class Pump {
     this.parcels.push({ due: performance.now() + this.way.millis(), deliver })
     if (this.timer === undefined) this.run()
   }
+}
+
+/** As a crash of the other side would; sockets in the file system have no resets. */
+export const reset = (socket: Socket): void => {
+  if (socket.remoteFamily === undefined) socket.destroy()
+  else socket.resetAndDestroy()
 }

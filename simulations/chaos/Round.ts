@@ -30,7 +30,7 @@ export interface RoundOptions {
 export const CLIENTS = 4
 const LOOPS = 3
 /** Steps of all clients. */
-const STEPS_PER_SECOND = 30
+const STEPS_PER_SECOND = 40
 const LEASE_SECONDS = 4
 /** Clients give a sign of life each 10 s. */
 const SESSION_LEASE_SECONDS = 15
