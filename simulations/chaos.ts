@@ -2,7 +2,7 @@
  * `cadastre chaos`: real runners, a real Postgres and real faults, with the workloads and the checkers of the
  * simulation. Its options come as one JSON text from the command line, which has parsed them.
  */
-import { Chronicle } from "#simulations/chaos/Chronicle.ts"
+import { Chronicle, fromText } from "#simulations/chaos/Chronicle.ts"
 import { clientNames, type Cluster, type Ledger } from "#simulations/chaos/Cluster.ts"
 import * as ComposeCluster from "#simulations/chaos/ComposeCluster.ts"
 import { type FaultName, faultNames, isFaultName } from "#simulations/chaos/Faults.ts"
@@ -16,7 +16,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -29,6 +29,8 @@ export interface ChaosOptions {
   readonly seed?: number
   readonly keep?: boolean
   readonly json?: boolean
+  /** A kept history to judge; nothing runs then. */
+  readonly history?: string
 }
 
 const MINUTE = 60
@@ -112,14 +114,15 @@ class Campaign implements Ledger {
   }
 }
 
-const clusterOf = ({ folder, target }: Plan) =>
+const clusterOf = ({ faults, folder, target }: Plan) =>
   target === "compose"
     ? ComposeCluster.make
     : ProcessCluster.make({
       folder,
       runners: RUNNERS,
       clients: clientNames(Round.CLIENTS),
-      namespaces: target === "namespaces"
+      namespaces: target === "namespaces",
+      frailDisks: faults.includes("fillDisk") || faults.includes("powerCut")
     })
 
 /** Rounds until the time is over or something is found. */
@@ -176,6 +179,7 @@ const main = async (options: ChaosOptions): Promise<number> => {
     say(`cadastre: ${parsed.left}`)
     return 2
   }
+  if (options.history !== undefined) return judgeKept(options.history)
   const folder = mkdtempSync(join(tmpdir(), "cadastre-chaos-"))
   // Postgres is another user, and must pass.
   chmodSync(folder, 0o755)
@@ -194,6 +198,16 @@ const main = async (options: ChaosOptions): Promise<number> => {
   print(options.json === true ? JSON.stringify(jsonOf(summary)) : textOf(summary))
   if (Exit.isInterrupted(exit)) return 130
   return good ? 0 : 1
+}
+
+const judgeKept = (file: string): number => {
+  const ledger: Ledger = { violations: [], faults: new Map(), probes: new Map(), tell: () => undefined }
+  const chronicle = fromText(readFileSync(file, "utf8"))
+  Round.judge(chronicle, ledger)
+  for (const { rule, text } of ledger.violations) say(`${rule}: ${text}`)
+  for (const name of ledger.probes.keys()) say(name)
+  print(`${chronicle.operations} operations, ${ledger.violations.length} violations`)
+  return ledger.violations.length === 0 ? 0 : 1
 }
 
 /** SIGINT and SIGTERM end it in order: all that it started and made is gone afterwards. */

@@ -61,7 +61,7 @@ const recording = (origin: bigint): Recording => {
 /** What it was told before it had connected. */
 const early: Array<Order> = []
 let obey = (order: Order): void => void early.push(order)
-let ending = false
+const told = { toEnd: false }
 
 const run = (errand: Errand): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
@@ -96,13 +96,13 @@ const connect = ({ endpoints, name, retrySeconds, secret }: Errand) =>
     who: root,
     descriptor: { client: "chaos", host: name, user: "root", uid: 0, pid: process.pid },
     retryFor: Duration.seconds(retrySeconds)
-  }).pipe(Effect.retry({ while: ({ _tag }) => _tag === "ClusterUnreachable" && !ending }))
+  }).pipe(Effect.retry({ while: ({ _tag }) => _tag === "ClusterUnreachable" && !told.toEnd }))
 
 const work = (hands: Hands, { loops, thinkSeconds, workloads }: Errand): Effect.Effect<void> => {
   const loop = Effect.gen(function*() {
-    while (!ending) {
+    while (!told.toEnd) {
       yield* Effect.sleep(Duration.millis(hands.dice.below(2000 * thinkSeconds)))
-      if (!ending) yield* drawn(workloads, hands.dice)(hands)
+      if (!told.toEnd) yield* drawn(workloads, hands.dice)(hands)
     }
   })
   return Effect.all(Array.from({ length: loops }, () => loop), { concurrency: "unbounded", discard: true })
@@ -149,7 +149,7 @@ const lines = createInterface({ input: process.stdin })
 lines.once("line", (line) => {
   lines.on("line", (next) => {
     const order = JSON.parse(next) as Order
-    if (order.kind === "end") ending = true
+    if (order.kind === "end") told.toEnd = true
     else obey(order)
   })
   void Effect.runPromise(run(JSON.parse(line) as Errand)).then(() => {

@@ -33,12 +33,12 @@ const POSTGRES_BYTES = 3 * 2 ** 30
 const BLOCKS_BYTES = 256 * 2 ** 20
 const TOOLS = ["mkfs.ext4", "mount", "umount", "fallocate", "xfs_io"]
 
-export const make = (folder: string): Effect.Effect<Disks, never, Scope.Scope> =>
+export const make = (folder: string, frail: boolean): Effect.Effect<Disks, never, Scope.Scope> =>
   Effect.gen(function*() {
     const postgres = { image: join(folder, "postgres.image"), folder: join(folder, "postgres") }
     const blocks = { image: join(folder, "blocks.image"), folder: join(folder, "blocks") }
     for (const disk of [postgres, blocks]) mkdirSync(disk.folder)
-    const cannotFail = yield* whyPlain
+    const cannotFail = frail ? yield* whyPlain : "nobody wants them to fail"
     const nothing = { fill: Effect.void, free: Effect.void, cutPower: Effect.void, restorePower: Effect.void }
     const folders = { postgres: join(postgres.folder, "cluster"), blocks: join(blocks.folder, "store") }
     if (cannotFail !== undefined) return { ...folders, ...nothing, cannotFail }

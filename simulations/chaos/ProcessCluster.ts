@@ -32,6 +32,8 @@ export interface ProcessOptions {
   readonly runners: number
   readonly clients: ReadonlyArray<string>
   readonly namespaces: boolean
+  /** Whether disks must be able to fail. */
+  readonly frailDisks: boolean
 }
 
 const PROGRAM = fileURLToPath(new URL("../../cli/main.ts", import.meta.url))
@@ -44,7 +46,7 @@ const STOP = Duration.seconds(30)
 
 export const make = (options: ProcessOptions) =>
   Effect.gen(function*() {
-    const disks = yield* Disks.make(options.folder)
+    const disks = yield* Disks.make(options.folder, options.frailDisks)
     const postgres = yield* Postgres.make(disks.postgres)
     const runners = runnerNames(options)
     const network = yield* options.namespaces

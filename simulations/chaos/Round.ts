@@ -3,7 +3,7 @@
  * finish, everything is looked at, the runners stop, and the history is judged.
  */
 import { Dice } from "#domain/testing/Dice.ts"
-import { Chronicle } from "#simulations/chaos/Chronicle.ts"
+import type { Chronicle } from "#simulations/chaos/Chronicle.ts"
 import { ClientGroup } from "#simulations/chaos/ClientGroup.ts"
 import { clientNames, type Cluster, type ClusterConfig, type Ledger, type Runners } from "#simulations/chaos/Cluster.ts"
 import { type FaultName, faultNames, faults, type Stage } from "#simulations/chaos/Faults.ts"
@@ -67,7 +67,7 @@ export const run = (options: RoundOptions): Effect.Effect<void> =>
       yield* errand(options, runners, "inspector")
     }
     yield* runners.stop
-    judge(options)
+    judge(chronicle, ledger)
   }))
 
 const configOf = ({ snapshotEvents, zones }: Scenario): ClusterConfig => ({
@@ -129,14 +129,15 @@ const errand = (options: RoundOptions, runners: Runners, role: "waiter" | "inspe
     yield* ends(options, only)
   }))
 
-const judge = ({ chronicle, ledger, name }: RoundOptions): void => {
+/** What the history proves. */
+export const judge = (chronicle: Chronicle, ledger: Ledger): void => {
   ledger.tell("judging the history")
   const found = historyViolations(chronicle.history(), {
     stepsMax: STEPS_MAX,
     onGivenUp: (rule) => {
       const probe = `not judged: ${rule}`
       ledger.probes.set(probe, (ledger.probes.get(probe) ?? 0) + 1)
-      ledger.tell(`${name}: ${probe}`)
+      ledger.tell(probe)
     }
   })
   ledger.violations.push(...found)
