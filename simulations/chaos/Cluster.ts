@@ -48,7 +48,7 @@ export interface DatabaseFaults {
   readonly crash: Effect.Effect<void>
   readonly freeze: Effect.Effect<void>
   readonly wake: Effect.Effect<void>
-  readonly kill: Effect.Effect<void>
+  readonly dieAfter: (cut: Effect.Effect<void>) => Effect.Effect<void>
   readonly start: Effect.Effect<void>
 }
 

@@ -187,10 +187,9 @@ const powerCut: Fault = (stage) => {
   const { cluster: { database, disks }, dice, power, runners } = stage
   const strike = Effect.gen(function*() {
     yield* power.close
-    yield* disks.cutPower
-    yield* happened(stage, "power cut")
+    yield* database.dieAfter(disks.cutPower)
     for (const runner of runners.all) yield* runner.signal("SIGKILL")
-    yield* database.kill
+    yield* happened(stage, "power cut")
     for (const runner of runners.all) yield* untilDead(runner)
   })
   const heal = Effect.gen(function*() {

@@ -4,12 +4,14 @@
  */
 import * as Database from "#persistence/Database.ts"
 import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { readFileSync } from "node:fs"
+import { readFileSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 
 export interface Postgres {
@@ -23,8 +25,8 @@ export interface Postgres {
   readonly crash: Effect.Effect<void>
   readonly freeze: Effect.Effect<void>
   readonly wake: Effect.Effect<void>
-  /** Dies with all its processes, and stays so. */
-  readonly kill: Effect.Effect<void>
+  /** Dies with all its processes once this is done, which may make its files unreadable, and stays so. */
+  readonly dieAfter: (cut: Effect.Effect<void>) => Effect.Effect<void>
   readonly start: Effect.Effect<void>
 }
 
@@ -33,37 +35,51 @@ export const make = (folder: string): Effect.Effect<Postgres, EmbeddedPostgres.P
     let scope = yield* Scope.make()
     let running = yield* startIn(folder, scope)
     yield* Effect.addFinalizer(() => Effect.suspend(() => Scope.close(scope, Exit.void)))
-    const signal = (name: NodeJS.Signals) =>
-      Effect.suspend(() =>
-        Effect.map(Effect.option(running.pid), (pid) => {
-          if (pid._tag === "Some") send(pid.value, name)
-        })
-      )
-    const toAll = (act: (pid: number) => void) =>
-      Effect.suspend(() =>
-        Effect.map(Effect.option(running.pid), (pid) => {
-          if (pid._tag === "Some") act(pid.value)
-        })
-      )
+    /** The server's; its file may be that of one that is gone. */
+    const pid = Effect.suspend(() => running.pid).pipe(
+      Effect.filterOrFail((found) => isIn(folder, found), () => "no server runs"),
+      Effect.retry(RESTART),
+      Effect.option
+    )
+    const toServer = (act: (pid: number) => void) =>
+      Effect.map(pid, (found) => {
+        if (found._tag === "Some") act(found.value)
+      })
     return {
       socket: join(running.host, `.s.PGSQL.${running.port}`),
       user: running.user,
       password: running.password,
       makeDatabase: (name) => makeDatabase(running, name),
-      restart: signal("SIGINT"),
-      crash: signal("SIGQUIT"),
-      freeze: toAll(freeze),
-      wake: toAll(wake),
-      kill: Effect.gen(function*() {
-        yield* toAll(kill)
-        yield* Scope.close(scope, Exit.void)
-      }),
+      restart: toServer((server) => send(server, "SIGINT")),
+      crash: toServer((server) => send(server, "SIGQUIT")),
+      freeze: toServer(freeze),
+      wake: toServer(wake),
+      dieAfter: (cut) =>
+        Effect.gen(function*() {
+          const server = yield* pid
+          yield* cut
+          if (server._tag === "Some") kill(server.value)
+          yield* Scope.close(scope, Exit.void)
+        }),
       start: Effect.gen(function*() {
         scope = yield* Scope.make()
         running = yield* startIn(folder, scope)
       }).pipe(Effect.orDie)
     }
   })
+
+/** So long it takes to be there again after something befell it. */
+const RESTART = Schedule.spaced(Duration.millis(100)).pipe(Schedule.upTo(Duration.seconds(15)))
+
+/** Whether the process works in the folder: a pid alone may be anybody's by now. */
+const isIn = (folder: string, pid: number): boolean => {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
+  } catch {
+    // It is gone.
+    return false
+  }
+}
 
 /** What watches over it must end with its scope, also where it is started by something that must not be interrupted. */
 const startIn = (folder: string, scope: Scope.Scope) =>

@@ -193,7 +193,10 @@ class Runner implements ProcessView {
         onFailure: () => Effect.sync(() => ledger.violations.push({ rule: STOPS, text: `${name} does not end` })),
         onSuccess: ({ code, signal }) =>
           Effect.sync(() => {
-            if (code !== 0) ledger.violations.push({ rule: STOPS, text: `${name} ended with ${code ?? signal}` })
+            // One that is still starting has nothing to hand over.
+            if (code !== 0 && this.served) {
+              ledger.violations.push({ rule: STOPS, text: `${name} ended with ${code ?? signal}` })
+            }
           })
       })
     })
