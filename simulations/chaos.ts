@@ -11,6 +11,7 @@ import * as Round from "#simulations/chaos/Round.ts"
 import { jsonOf, type Summary, textOf } from "#simulations/chaos/Summary.ts"
 import { load, names } from "#simulations/scenarios/Library.ts"
 import type { Scenario } from "#simulations/scenarios/Scenario.ts"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -116,7 +117,7 @@ class Campaign implements Ledger {
 
 const clusterOf = ({ faults, folder, target }: Plan) =>
   target === "compose"
-    ? ComposeCluster.make
+    ? ComposeCluster.make(folder)
     : ProcessCluster.make({
       folder,
       runners: RUNNERS,
@@ -190,14 +191,25 @@ const main = async (options: ChaosOptions): Promise<number> => {
   clearInterval(shown)
   clearProgress()
   const worked = Exit.isSuccess(exit)
-  if (!worked && !Exit.isInterrupted(exit)) say(`cadastre: the run itself failed: ${String(exit.cause)}`)
+  if (!worked && !Exit.isInterrupted(exit)) {
+    campaign.tell(Cause.pretty(exit.cause))
+    say(`cadastre: the run itself failed: ${(Cause.squash(exit.cause) as Error).message}`)
+  }
   const { summary } = campaign
   const good = worked && summary.violations.length === 0
   if (options.keep === true || (!good && !Exit.isInterrupted(exit))) say(`logs and data: ${folder}`)
-  else rmSync(folder, { recursive: true, force: true })
+  else remove(folder)
   print(options.json === true ? JSON.stringify(jsonOf(summary)) : textOf(summary))
   if (Exit.isInterrupted(exit)) return 130
   return good ? 0 : 1
+}
+
+const remove = (folder: string): void => {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch (cause) {
+    say(`cadastre: ${folder} stays: ${(cause as Error).message}`)
+  }
 }
 
 const judgeKept = (file: string): number => {

@@ -22,6 +22,8 @@ export interface Child {
   /** Whether somebody sent it a signal that ends it. */
   readonly isDoomed: () => boolean
   readonly signal: (signal: NodeJS.Signals) => void
+  /** Somebody ends it by another way. */
+  readonly doom: () => void
   readonly write: (line: string) => void
   readonly ended: Effect.Effect<Ended>
 }
@@ -71,6 +73,9 @@ const begin = ({ command, env, name, onErrorLine, onLine }: ChildOptions): Child
     signal: (signal) => {
       if (ENDING.has(signal)) doomed = true
       if (alive) child.kill(signal)
+    },
+    doom: () => {
+      doomed = true
     },
     write: (line) => void (alive && child.stdin.write(`${line}\n`)),
     ended: Deferred.await(ended)

@@ -70,7 +70,7 @@ export class ClientGroup implements Clients {
         this.hear(process, name, parse(line))
       }
       const onErrorLine = (line: string): void => this.ledger.tell(`${process}: ${line}`)
-      const command = this.cluster.clientCommand(name)
+      const command = this.cluster.clientCommand(name, process)
       return Child.start({ name: process, command, onLine, onErrorLine }).pipe(
         Effect.tap((child) => {
           this.cluster.enter(name, child.pid)
@@ -81,7 +81,7 @@ export class ClientGroup implements Clients {
             done: Deferred.await(done),
             isAlive: child.isAlive,
             isReady: () => child.isAlive() && spoke,
-            signal: (signal) => Effect.sync(() => child.signal(signal))
+            signal: (signal) => this.cluster.signalClient(child, signal)
           })
           const end = Effect.tap(child.ended, ({ code, signal }) => {
             if (code !== 0 && !child.isDoomed()) {

@@ -3,6 +3,7 @@
  * disks and a network. Processes of this machine are one kind of it, containers another.
  */
 import type { Dice } from "#domain/testing/Dice.ts"
+import type { Child } from "#simulations/chaos/Child.ts"
 import type { Disks } from "#simulations/chaos/Disks.ts"
 import type { Violation } from "#simulations/checks/Violation.ts"
 import type { Scenario } from "#simulations/scenarios/Scenario.ts"
@@ -25,11 +26,13 @@ export interface ClusterConfig {
   readonly snapshotEvents: number
 }
 
+export type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"
+
 export interface ProcessView {
   readonly name: string
   readonly isAlive: () => boolean
   readonly isReady: () => boolean
-  readonly signal: (signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT") => Effect.Effect<void>
+  readonly signal: (signal: Signal) => Effect.Effect<void>
 }
 
 /** The runners of one round, on a database and a folder of their own. */
@@ -72,7 +75,8 @@ export interface Cluster {
     ledger: Ledger
   ) => Effect.Effect<Runners, never, Scope.Scope>
   /** The command of a client's process on its host, which speaks as `Wire` says. */
-  readonly clientCommand: (host: string) => ReadonlyArray<string>
+  readonly clientCommand: (host: string, process: string) => ReadonlyArray<string>
+  readonly signalClient: (child: Child, signal: Signal) => Effect.Effect<void>
   /** Told of the client's process on a host. */
   readonly enter: (host: string, pid: number) => void
 }

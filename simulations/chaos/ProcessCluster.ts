@@ -64,6 +64,7 @@ export const make = (options: ProcessOptions) =>
       network,
       disks,
       clientCommand: (host) => network.on(host, [process.execPath, CLIENT]),
+      signalClient: (child, signal) => Effect.sync(() => child.signal(signal)),
       enter: network.enter,
       startRunners: (round, config, ledger) =>
         Effect.gen(function*() {
