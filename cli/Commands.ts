@@ -352,6 +352,36 @@ export const commands: ReadonlyArray<Command> = [
     load: () => import("#cli/commands/SimulateMutants.ts")
   },
   {
+    name: "chaos",
+    summary: "run a real cluster on this machine, with real faults, and check all that is promised",
+    options: [
+      {
+        flags: "--minutes <m>",
+        description: "how long clients work and faults befall (1)",
+        parse: positive("minutes")
+      },
+      { flags: "--scenario <name>", description: "one of the simulation's, or a .json file (all, in turns)" },
+      { flags: "--faults <list>", description: "some of them, with commas, or none (all that can be had here)" },
+      { flags: "--target <kind>", description: "processes, namespaces (root only) or compose (processes)" },
+      {
+        flags: "--seed <n>",
+        description: "chooses faults and operations; real time is not repeatable, so what comes of them may differ",
+        parse: wholeNumber("a seed")
+      },
+      { flags: "--keep", description: "leave logs and data for a look, also when all is well" },
+      { flags: "--history <file>", description: "judge a history that was kept, and run nothing" },
+      json
+    ],
+    examples: [
+      "cadastre chaos",
+      "cadastre chaos --minutes 30 --json",
+      "cadastre chaos --scenario locks --faults killRunner,freezeRunner --seed 17",
+      "sudo cadastre chaos --target namespaces"
+    ],
+    connects: false,
+    load: () => import("#cli/commands/Chaos.ts")
+  },
+  {
     name: "completion",
     summary: "print the shell's completion script",
     arguments: [{ name: "<shell>", description: "bash, zsh or fish" }],

@@ -11,6 +11,9 @@ export const runProgram = (program: string, options: Options): Promise<number> =
   new Promise((resolve, reject) => {
     const file = fileURLToPath(new URL(`../simulations/${program}`, import.meta.url))
     const child = spawn(process.execPath, [file, JSON.stringify(options)], { stdio: "inherit" })
+    // A terminal sends SIGINT to both, anybody else to this one alone. The program decides when both end.
+    process.on("SIGINT", () => undefined)
+    process.on("SIGTERM", () => child.kill("SIGTERM"))
     child.once("error", reject)
     child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? Exit.interrupted : Exit.failed)))
   })

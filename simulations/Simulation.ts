@@ -5,7 +5,8 @@
 import { historyViolations } from "#simulations/checks/HistoryCheck.ts"
 import { inspect, outlast } from "#simulations/checks/Inspector.ts"
 import { tamper } from "#simulations/checks/Tampering.ts"
-import { SimulatedCluster, type Violation } from "#simulations/cluster/SimulatedCluster.ts"
+import type { Violation } from "#simulations/checks/Violation.ts"
+import { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import { faults } from "#simulations/faults/Faults.ts"
 import type { Observation } from "#simulations/history/History.ts"
 import type { Scenario } from "#simulations/scenarios/Scenario.ts"
@@ -48,7 +49,10 @@ export const simulate = (
   try {
     withoutRealTime(seed, () => leavingNone(() => play(cluster)))
     const before = options.now()
-    for (const violation of historyViolations(cluster)) cluster.violations.push(violation)
+    const found = historyViolations(cluster.recorder.observations, {
+      onGivenUp: (rule) => world.probe(`not judged: ${rule}`)
+    })
+    for (const violation of found) cluster.violations.push(violation)
     checks = options.now() - before
   } catch (cause) {
     if (!(cause instanceof WorldBroken)) throw cause

@@ -36,3 +36,31 @@ it.scopedLive("a connection that is being opened to somebody silent can be inter
     expect(exit._tag).toBe("Failure")
     yield* closed
   }))
+
+const listenWith = (accept: Map<Purpose, Connection.Accept>) =>
+  Connection.listen({
+    host: "127.0.0.1",
+    port: 0,
+    secret: Redacted.make("of the cluster"),
+    accept,
+    onRefused: () => undefined
+  })
+
+it.scopedLive("a runner that does not serve yet is worth asking again", () =>
+  Effect.gen(function*() {
+    const accept = new Map<Purpose, Connection.Accept>()
+    const address = yield* listenWith(accept)
+    const attempt = Connection.connect({ ...address, secret: Redacted.make("of the cluster"), purpose: Purpose.rpc })
+    const early = yield* Effect.flip(attempt)
+    expect(early.retryable).toBe(true)
+    expect(early.message).toContain("yet")
+    accept.set(Purpose.rpc, (socket) => void socket.end())
+    yield* attempt
+  }))
+
+it.scopedLive("a cluster with another secret is not", () =>
+  Effect.gen(function*() {
+    const address = yield* listenWith(new Map())
+    const attempt = Connection.connect({ ...address, secret: Redacted.make("another"), purpose: Purpose.rpc })
+    expect((yield* Effect.flip(attempt)).retryable).toBe(false)
+  }))

@@ -92,7 +92,7 @@ const open = (options: ConnectOptions): Effect.Effect<Net.Socket, ConnectFailed>
         socket.write(answer)
         readExactly(socket, Handshake.VERDICT_BYTES, ([verdict]) => {
           if (verdict === Handshake.Verdict.welcome) return done(Effect.succeed(socket))
-          fail(explainVerdict(verdict), verdict === Handshake.Verdict.full)
+          fail(explainVerdict(verdict), verdict === Handshake.Verdict.full || verdict === NOT_YET)
         })
       })
     })
@@ -101,6 +101,9 @@ const open = (options: ConnectOptions): Effect.Effect<Net.Socket, ConnectFailed>
       socket.destroy()
     })
   })
+
+/** A runner listens before all that it serves stands. */
+const NOT_YET = Handshake.Verdict.unknownPurpose
 
 const explain = (cause: NodeJS.ErrnoException): string => {
   switch (cause.code) {
@@ -125,8 +128,10 @@ const explainVerdict = (verdict: number | undefined): string => {
       return "the cluster refuses the secret"
     case Handshake.Verdict.full:
       return "the runner has as many connections as it takes"
+    case NOT_YET:
+      return "the runner does not serve this kind of connection yet"
     default:
-      return "the runner does not serve this kind of connection"
+      return "the runner refuses the connection"
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a campaign asks of a worker, and what it gets. */
-import type { Violation } from "#simulations/cluster/SimulatedCluster.ts"
+import type { Violation } from "#simulations/checks/Violation.ts"
 
 export interface Job {
   /** Name or file. */

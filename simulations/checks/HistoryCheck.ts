@@ -4,29 +4,38 @@ import { FileModel } from "#simulations/checkers/FileModel.ts"
 import { check, type Model, report } from "#simulations/checkers/Linearizability.ts"
 import * as ListingCheck from "#simulations/checkers/ListingCheck.ts"
 import { LockModel } from "#simulations/checkers/LockModel.ts"
-import type { SimulatedCluster, Violation } from "#simulations/cluster/SimulatedCluster.ts"
+import type { Violation } from "#simulations/checks/Violation.ts"
 import type { Observation } from "#simulations/history/History.ts"
 
-export const historyViolations = (cluster: SimulatedCluster): ReadonlyArray<Violation> => {
-  const observations = cluster.recorder.observations.toSorted((a, b) => a.begun - b.begun)
+export interface HistoryOptions {
+  /** Steps for each model. */
+  readonly stepsMax?: number
+  /** Told of a rule for which a part is too hard to judge: it is neither right nor wrong. */
+  readonly onGivenUp: (rule: string) => void
+}
+
+export const historyViolations = (
+  history: ReadonlyArray<Observation>,
+  options: HistoryOptions
+): ReadonlyArray<Violation> => {
+  const observations = history.toSorted((a, b) => a.begun - b.begun)
   const listings = ListingCheck.problemsOf(observations)
   return [
-    ...judged(cluster, "directories are linearizable", new DirectoryModel(), observations),
-    ...judged(cluster, "files are linearizable", new FileModel(), observations),
-    ...judged(cluster, "locks exclude each other", new LockModel(), observations),
+    ...judged(options, "directories are linearizable", new DirectoryModel(), observations),
+    ...judged(options, "files are linearizable", new FileModel(), observations),
+    ...judged(options, "locks exclude each other", new LockModel(), observations),
     ...(listings.length === 0 ? [] : [{ rule: "listings are whole", text: ListingCheck.report(listings) }])
   ]
 }
 
-/** A part that is too hard to judge is told as a probe: it is neither right nor wrong. */
 const judged = <State, Step extends Observation>(
-  { world }: SimulatedCluster,
+  { onGivenUp, stepsMax = STEPS_MAX }: HistoryOptions,
   rule: string,
   model: Model<State, Step>,
   observations: ReadonlyArray<Observation>
 ): ReadonlyArray<Violation> => {
-  const result = check(model, observations, { stepsMax: STEPS_MAX })
-  if (result._tag === "Exhausted") world.probe(`not judged: ${rule}`)
+  const result = check(model, observations, { stepsMax })
+  if (result._tag === "Exhausted") onGivenUp(rule)
   return result._tag === "Violation" ? [{ rule, text: report(result) }] : []
 }
 

@@ -3,7 +3,9 @@
  * left; each zone's journal is verified and replayed; and the states must hold every invariant and nothing that
  * somebody left behind.
  */
+import type { HistoryBroken } from "#audit/JournalStream.ts"
 import { verify } from "#audit/Verify.ts"
+import type { TransportError } from "#client/ClientError.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import * as Mode from "#domain/Mode.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
@@ -19,14 +21,31 @@ import * as Effect from "effect/Effect"
 /** The inspector in a process of its own, which ends when it has seen everything. */
 export const inspect = (cluster: SimulatedCluster): Process => {
   const process: Process = cluster.runClient("inspector", (hands) =>
-    Effect.gen(function*() {
-      for (let zone = 0; zone < cluster.scenario.zones; zone++) {
-        yield* readTree(hands, InodeNumber.rootOf(zone))
-        yield* judge(cluster, process, hands, zone)
-      }
+    lookAtAll(hands, {
+      violate: (rule, text) => cluster.violate(rule, text),
+      stateOf: (zone) =>
+        Effect.map(walk(cluster, process, hands.client, zone), ({ state, violations }) => {
+          for (const { rule, text } of violations) cluster.violate(rule, text)
+          return state
+        })
     }))
   return process
 }
+
+export interface Inspection {
+  readonly violate: (rule: string, text: string) => void
+  /** The zone's state as its history tells it, up to the event or its end. */
+  readonly stateOf: (zone: number, sequence: number) => Effect.Effect<ZoneState, HistoryBroken | TransportError>
+}
+
+/** Reads all that there is, and judges each zone. */
+export const lookAtAll = (hands: Hands, inspection: Inspection): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    for (let zone = 0; zone < hands.client.info.zones; zone++) {
+      yield* readTree(hands, InodeNumber.rootOf(zone))
+      yield* judge(inspection, hands, zone)
+    }
+  })
 
 /** A zone that moves gives sessions their full time again; so often must all zones be asked for in that time. */
 const ROUNDS_PER_LEASE = 4
@@ -71,30 +90,22 @@ const readFile = (hands: Hands, inode: number): Effect.Effect<void> =>
     for (const extent of content?.extents ?? []) yield* Data.verify(hands, extent)
   })
 
-const judge = (
-  cluster: SimulatedCluster,
-  process: Process,
-  { client }: Hands,
-  zone: number
-): Effect.Effect<void> =>
+const judge = ({ stateOf, violate }: Inspection, { client }: Hands, zone: number): Effect.Effect<void> =>
   Effect.gen(function*() {
     const verdict = yield* verify(client, zone, () => undefined)
     if (verdict.problem !== undefined) {
       const { reason, sequence } = verdict.problem
-      cluster.violate("history is what happened", `zone ${zone}, event ${sequence}: ${reason}`)
+      violate("history is what happened", `zone ${zone}, event ${sequence}: ${reason}`)
       return
     }
     if (verdict.notCompared !== undefined) {
-      cluster.violate("history is what happened", `zone ${zone} could not be compared: ${verdict.notCompared}`)
+      violate("history is what happened", `zone ${zone} could not be compared: ${verdict.notCompared}`)
     }
-    const { state, violations } = yield* walk(cluster, process, client, zone)
-    for (const { rule, text } of violations) cluster.violate(rule, text)
-    for (const problem of problemsOf(state)) cluster.violate("invariants hold", `zone ${zone}: ${problem}`)
-    for (const leftOver of leftOversOf(state)) cluster.violate("nothing is left behind", `zone ${zone}: ${leftOver}`)
+    const state = yield* stateOf(zone, verdict.sequence)
+    for (const problem of problemsOf(state)) violate("invariants hold", `zone ${zone}: ${problem}`)
+    for (const leftOver of leftOversOf(state)) violate("nothing is left behind", `zone ${zone}: ${leftOver}`)
   }).pipe(
-    Effect.catchAll(({ message }) =>
-      Effect.sync(() => cluster.violate("history is what happened", `zone ${zone}: ${message}`))
-    )
+    Effect.catchAll(({ message }) => Effect.sync(() => violate("history is what happened", `zone ${zone}: ${message}`)))
   )
 
 /** What clients that are gone should have taken with them. */

@@ -5,12 +5,14 @@
 import * as Client from "#client/Client.ts"
 import { root } from "#domain/Credentials.ts"
 import { Network as ProductNetwork } from "#shards/Network.ts"
+import { restartOf, zoneProblem } from "#simulations/checks/LogCheck.ts"
+import type { Violation } from "#simulations/checks/Violation.ts"
 import { PORT, SECRET, type SimulatedRunner, start } from "#simulations/cluster/SimulatedRunner.ts"
 import { SimulatedStorage } from "#simulations/cluster/SimulatedStorage.ts"
 import { Recorder } from "#simulations/history/Recorder.ts"
 import type { Scenario } from "#simulations/scenarios/Scenario.ts"
-import { type Hands, Known, make as makeHands, type Workload } from "#simulations/workloads/Hands.ts"
-import { workloads } from "#simulations/workloads/Workloads.ts"
+import { type Hands, Known, make as makeHands } from "#simulations/workloads/Hands.ts"
+import { drawn } from "#simulations/workloads/Workloads.ts"
 import { Network } from "#simulations/world/Network.ts"
 import { Process } from "#simulations/world/Process.ts"
 import * as ProcessNetwork from "#simulations/world/ProcessNetwork.ts"
@@ -18,13 +20,6 @@ import { SECOND, type World } from "#simulations/world/World.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
-
-/** What a check, a client or a process found that must not be. */
-export interface Violation {
-  /** Which rule it breaks, in a word or two. */
-  readonly rule: string
-  readonly text: string
-}
 
 /** So many leases long a client tries before it gives a request up. */
 const RETRY_LEASES = 15
@@ -102,7 +97,7 @@ export class SimulatedCluster {
       const loop = Effect.gen(this, function*() {
         while (!this.ending) {
           yield* Effect.sleep(Duration.millis(this.world.dice.below(2000 * thinkSeconds)))
-          if (!this.ending) yield* this.draw()(hands)
+          if (!this.ending) yield* drawn(this.scenario.workloads, this.world.dice)(hands)
         }
       })
       return Effect.all(Array.from({ length: loops }, () => loop), { concurrency: "unbounded", discard: true })
@@ -122,7 +117,9 @@ export class SimulatedCluster {
     }).pipe(Effect.retry({ while: ({ _tag }) => _tag === "ClusterUnreachable" && !this.ending }))
     const work = Effect.scoped(Effect.flatMap(connected, (client) => {
       const hands = makeHands({
-        world: this.world,
+        dice: this.world.dice,
+        probe: (name) => this.world.probe(name),
+        now: () => this.world.now / SECOND,
         client,
         numberOf: (session) => this.numberOf(session),
         known: this.known,
@@ -156,16 +153,6 @@ export class SimulatedCluster {
     return number
   }
 
-  private draw(): Workload {
-    const { scenario, world } = this
-    let rest = world.dice.below(scenario.workloads.reduce((sum, [, weight]) => sum + weight, 0))
-    for (const [name, weight] of scenario.workloads) {
-      rest -= weight
-      if (rest < 0) return workloads[name]
-    }
-    throw new Error(`scenario ${scenario.name} has no workload`)
-  }
-
   /** A zone keeps every session for its full lease after it was opened; without faults, for ever. */
   private onSessionLost(name: string, seconds: number): void {
     const { faults, sessionLeaseSeconds } = this.scenario
@@ -173,20 +160,14 @@ export class SimulatedCluster {
     this.violate("sessions last", `${name} has lost its session after ${seconds.toFixed(1)} s`)
   }
 
-  /** What zones say when they restart for a reason that no fault explains. */
+  /** What zones say when they restart, and why. */
   private onLog(name: string, _level: LogLevel.LogLevel, text: string): void {
-    const restart = /^zone \d+ restarts: (.*)/s.exec(text)?.[1]
-    if (restart === undefined) {
-      if (/damaged/.test(text) && !this.tampered) this.violate("no zone is damaged", `${name}: ${text}`)
-      return
-    }
-    this.world.probe(`zone restarts: ${restart.replaceAll(/\d+/g, "N").slice(0, 60)}`)
-    if (!EXPLAINED.test(restart) && !this.tampered) this.violate("no zone dies of a defect", `${name}: ${text}`)
+    const restart = restartOf(text)
+    if (restart !== undefined) this.world.probe(`zone restarts: ${restart.replaceAll(/\d+/g, "N").slice(0, 60)}`)
+    const rule = zoneProblem(text)
+    if (rule !== undefined && !this.tampered) this.violate(rule, `${name}: ${text}`)
   }
 }
 
 /** A clock that runs fast sees a lease end early by less than this. */
 const CLOCKS = 0.99
-
-/** Reasons for which a zone may restart: the database, a newer owner, its runner's lease. */
-const EXPLAINED = /^(journal: |zone \d+: epoch \d+ is over|zone \d+ is not available|All fibers interrupted)/

@@ -10,7 +10,17 @@ interface Draft {
   outcome: { readonly errno: number; readonly reply?: unknown } | undefined
 }
 
-export class Recorder {
+/** Where what clients ask and learn is written down. */
+export interface Recording {
+  readonly begin: <Name extends OperationName>(
+    client: number,
+    operation: Name,
+    request: RequestOf<Name>
+  ) => Ending<Name>
+  readonly leaves: (client: number) => void
+}
+
+export class Recorder implements Recording {
   /** In the order of their beginnings, but for sessions that end. */
   readonly observations: Array<Observation> = []
   /** Even numbers for what is seen to happen; the odd ones between them for what is concluded later. */

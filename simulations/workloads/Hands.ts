@@ -9,8 +9,7 @@ import { Errno } from "#domain/Errno.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import type { OperationName, ReplyOf, RequestOf } from "#domain/Operations.ts"
 import type { Dice } from "#domain/testing/Dice.ts"
-import type { Recorder } from "#simulations/history/Recorder.ts"
-import { SECOND, type World } from "#simulations/world/World.ts"
+import type { Recording } from "#simulations/history/Recorder.ts"
 import * as Effect from "effect/Effect"
 
 /** Inodes that some client has heard of, whether they still are or not; the oldest are forgotten. */
@@ -57,7 +56,6 @@ export class Known {
 const INODES_MAX = 8
 
 export interface Hands {
-  readonly world: World
   readonly client: ClientService
   readonly numbers: SliceNumbers.SliceNumbers
   readonly dice: Dice
@@ -91,21 +89,25 @@ export interface Answer<Name extends OperationName> {
 export type Workload = (hands: Hands) => Effect.Effect<void>
 
 export interface HandsOptions {
-  readonly world: World
+  readonly dice: Dice
+  /** Told of rare paths. */
+  readonly probe: (name: string) => void
+  /** Seconds of a monotonic clock. */
+  readonly now: () => number
   readonly client: ClientService
   /** A small number for a session: sessions are what histories tell apart. */
   readonly numberOf: (session: number) => number
   readonly known: Known
-  readonly recorder: Recorder
+  readonly recorder: Recording
   readonly complain: (what: string) => void
   /** The client has lost a session that it had for so many seconds. */
   readonly onSessionLost: (seconds: number) => void
 }
 
 export const make = (options: HandsOptions): Hands => {
-  const { client, complain, known, numberOf, onSessionLost, recorder, world } = options
+  const { client, complain, dice, known, now, numberOf, onSessionLost, probe, recorder } = options
   let current = numberOf(client.session())
-  let since = world.now
+  let since = now()
   let leaves = false
   /** The session that asks now; the one before it is over. */
   const session = (): number => {
@@ -113,9 +115,9 @@ export const make = (options: HandsOptions): Hands => {
     if (number === current) return number
     recorder.leaves(current)
     // Its farewell, sent again, finds that the session is over.
-    if (!leaves) onSessionLost((world.now - since) / SECOND)
+    if (!leaves) onSessionLost(now() - since)
     current = number
-    since = world.now
+    since = now()
     return number
   }
 
@@ -138,18 +140,17 @@ export const make = (options: HandsOptions): Hands => {
             if (error.errno === Errno.ECANCELED) complain(`${name} was cancelled, though its client waits for it`)
             return { errno: error.errno, reply: undefined }
           }
-          world.probe(`client: ${error._tag}`)
+          probe(`client: ${error._tag}`)
           return undefined
         }
       })
     })
 
   return {
-    world,
     client,
     known,
     complain,
-    dice: world.dice,
+    dice,
     numbers: SliceNumbers.make(client),
     session,
     leave: () => {

@@ -1,4 +1,5 @@
 /** The registry of workloads. A new one is a file beside this one and a line here. */
+import type { Dice } from "#domain/testing/Dice.ts"
 import { attributes } from "#simulations/workloads/Attributes.ts"
 import { contested } from "#simulations/workloads/Contested.ts"
 import { data } from "#simulations/workloads/Data.ts"
@@ -31,3 +32,7 @@ export const workloads = {
 export type WorkloadName = keyof typeof workloads
 
 export const isWorkloadName = (text: string): text is WorkloadName => Object.hasOwn(workloads, text)
+
+/** One of them by their weights. */
+export const drawn = (weights: ReadonlyArray<readonly [WorkloadName, number]>, dice: Dice): Workload =>
+  workloads[dice.weighted(weights.map(([name, weight]) => [weight, name] as const))]

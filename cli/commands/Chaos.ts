@@ -1,0 +1,5 @@
+/** `cadastre chaos`: real processes under real faults. */
+import type { Run } from "#cli/Command.ts"
+import { runProgram } from "#cli/Simulations.ts"
+
+export const run: Run = (_args, options) => runProgram("chaos.ts", options)
