@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config"
 
+const BUSY = "simulations/Simulation.test.ts"
+
 export default defineConfig({
   test: {
     silent: "passed-only",
@@ -13,10 +15,12 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["**/*.test.ts"],
-          exclude: ["node_modules/**", "domain/**"],
+          exclude: ["node_modules/**", "domain/**", BUSY],
           globalSetup: ["runners/testing/SharedPostgres.ts"]
         }
-      }
+      },
+      // It takes every core for minutes, so it waits for those that watch the clock.
+      { extends: true, test: { name: "simulations", include: [BUSY], sequence: { groupOrder: 1 } } }
     ]
   }
 })
