@@ -11,7 +11,7 @@ export const sessions: ReadonlyArray<Mutant> = [
     about: "The sweep spares everybody: files and locks of clients that died stay for ever.",
     file: zone,
     find: "if (last > limit) continue",
-    replace: "if (last > 0) continue",
+    replace: "if (last > limit - Number.MAX_SAFE_INTEGER) continue",
     scenario
   },
   {
