@@ -1,12 +1,13 @@
 /**
- * A zone's history walked from its first event: times only go forth, and each snapshot that is recorded is there and
- * is the state of its event, bit for bit. Not `audit/Verify`, which looks at the chain and at the end.
+ * A zone's history walked from its first event: times only go forth, the invariants hold after every batch, and each
+ * snapshot that is recorded is there and is the state of its event, bit for bit. Not `audit/Verify`, which looks at the chain and at the end.
  */
 import * as JournalStream from "#audit/JournalStream.ts"
 import { digestOf } from "#audit/Verify.ts"
 import type { ClientService } from "#client/Client.ts"
 import * as Batch from "#domain/Batch.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
+import { problemsOf as brokenInvariantsOf } from "#domain/testing/Invariants.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import type { SnapshotRecord } from "#persistence/Journal.ts"
@@ -28,6 +29,7 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
     const records = cluster.storage.postgres.tables.snapshot(zone)
     const digests = new Map<number, Uint8Array>()
     const violations: Array<Violation> = []
+    let broken = false
     yield* Stream.runForEach(JournalStream.batches(client, zone), ({ batch, row }) =>
       Effect.sync(() => {
         if (Timestamp.compare(batch.time, state.time) < 0) {
@@ -37,6 +39,11 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
           })
         }
         Batch.apply(state, batch)
+        const [problem] = broken ? [] : brokenInvariantsOf(state)
+        if (problem !== undefined) {
+          broken = true
+          violations.push({ rule: "invariants hold", text: `zone ${zone}, event ${row.last}: ${problem}` })
+        }
         if (records.has(row.last)) digests.set(row.last, digestOf(state))
       }))
     for (const record of records.values()) {

@@ -115,7 +115,7 @@ export const contents: ReadonlyArray<Mutant> = [
     about: "A range that is cut out of a file leaves its own bytes there, and takes those at the end.",
     file: evolve,
     find: "const keptFrom = event.offset + cut",
-    replace: "const keptFrom = event.offset",
+    replace: "const keptFrom = event.offset + Math.min(cut, 0)",
     scenario
   },
   {

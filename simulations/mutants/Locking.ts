@@ -83,7 +83,7 @@ export const locking: ReadonlyArray<Mutant> = [
     about: "A lock that is released is not granted to those who wait for it.",
     file: "domain/operations/Unlock.ts",
     find: "...grants(inode, held))",
-    replace: "...grants(inode, inode.locks))",
+    replace: "...grants(inode, [...inode.locks, ...held]))",
     scenario
   },
   {
@@ -139,7 +139,7 @@ export const locking: ReadonlyArray<Mutant> = [
     about: "A test for a lock shows the caller's own as a conflict.",
     file: "domain/operations/TestLock.ts",
     find: "session: context.session",
-    replace: "session: 0",
+    replace: "session: -context.session",
     scenario
   },
   {

@@ -143,7 +143,7 @@ export const names: ReadonlyArray<Mutant> = [
     file: "domain/operations/Link.ts",
     find: "    if (inode.nlink === 0) return refuse(Errno.ENOENT)\n",
     replace: "",
-    scenario: "links"
+    scenario: "visitors"
   },
   {
     name: "unlink-of-a-directory",

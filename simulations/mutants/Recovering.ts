@@ -58,14 +58,6 @@ export const recovering: ReadonlyArray<Mutant> = [
     scenario
   },
   {
-    name: "one-page-of-rows",
-    about: "Recovery reads one page of the journal's tail and takes it for all.",
-    file: recovery,
-    find: "const ROWS_PER_PAGE = 256",
-    replace: "const ROWS_PER_PAGE = 4",
-    scenario
-  },
-  {
     name: "events-of-a-row-miscounted",
     about: "A row says how many commands it holds instead of how many events.",
     file: zone,
@@ -124,8 +116,11 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "parts-removed-before-their-record",
     about: "An old snapshot's parts go before its record: a crash in between leaves one with a hole.",
     file: "persistence/Snapshot.ts",
-    find: "    yield* journal.removeSnapshot(record.zone, record.head.sequence)\n",
-    replace: "",
+    find: "    yield* journal.removeSnapshot(record.zone, record.head.sequence)\n" +
+      "    for (let part = 0; part < record.parts; part++) yield* store.remove(keyOf(record.zone, record.head.sequence, part))\n",
+    replace:
+      "    for (let part = 0; part < record.parts; part++) yield* store.remove(keyOf(record.zone, record.head.sequence, part))\n" +
+      "    yield* journal.removeSnapshot(record.zone, record.head.sequence)\n",
     scenario
   },
   {
@@ -133,7 +128,7 @@ export const recovering: ReadonlyArray<Mutant> = [
     about: "A batch takes the time of its owner's clock, though the one of before was ahead.",
     file: zone,
     find: "Timestamp.later(Timestamp.fromNanos(nanos), active.decider.state.time)",
-    replace: "Timestamp.later(Timestamp.fromNanos(nanos), Timestamp.zero)",
+    replace: "Timestamp.later(Timestamp.fromNanos(nanos), Timestamp.make(active.epoch, 0))",
     scenario: "handovers"
   },
   {
@@ -182,7 +177,7 @@ export const recovering: ReadonlyArray<Mutant> = [
     about: "An inode's time of change comes back from a snapshot as its time of last access.",
     file: stateCodec,
     find: "  inode.atime = atime\n",
-    replace: "  inode.atime = ctime\n",
+    replace: "  inode.atime = Timestamp.compare(atime, mtime) === 0 ? ctime : atime\n",
     scenario
   },
   {

@@ -30,7 +30,7 @@ export interface Search {
 /** A world is short-lived garbage: with room for it, little of it is ever looked at. */
 const YOUNG_MIB = 192
 /** Real time that no run of a sound world takes. */
-const RUN_MILLIS_MAX = 180_000
+const RUN_MILLIS_MAX = 60_000
 
 export const search = async (mutant: Mutant, { millisMax, seedsMax }: SearchOptions): Promise<Search> => {
   const begun = performance.now()

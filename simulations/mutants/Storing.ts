@@ -80,7 +80,7 @@ export const storing: ReadonlyArray<Mutant> = [
     about: "Every piece is held against the checksum of the first piece of the block.",
     file: sealed,
     find: "const piece = firstPiece + index",
-    replace: "const piece = index",
+    replace: "const piece = Math.min(firstPiece, index)",
     scenario: "storage"
   },
   {

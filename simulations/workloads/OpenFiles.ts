@@ -24,6 +24,8 @@ export const openFiles: Workload = (hands) =>
     if (opened === undefined) return
     const { attributes: { inode }, handle } = opened
     if (dice.chance(70)) yield* call("unlink", { parent, name })
+    // What has lost its last name gets no other.
+    if (dice.chance(20)) yield* call("link", { inode, parent, name: `${name}again` })
     yield* Effect.sleep(Duration.millis(dice.below(3000)))
     const answer = yield* ask("readExtents", { inode, handle, offset: 0, length: 1 })
     if (answer !== undefined && answer.errno !== 0 && hands.session() === session) {
