@@ -66,7 +66,7 @@ export type ServerError =
   | StoreUnavailable
   | WriteError
 
-/** A runner that comes up before its database waits for it. */
+/** A runner that comes up before its database waits for it; migrations may be begun again, whatever became of them. */
 const STARTING_UP = "57P03"
 const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Duration.seconds(30)))
 
@@ -81,7 +81,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
       Effect.tapError(({ message }) => Effect.logWarning(`${message}; trying again`)),
       Effect.retry({
         schedule: DATABASE_WAIT,
-        while: ({ uncertain, code }) => !uncertain && (code?.startsWith("E") === true || code === STARTING_UP)
+        while: ({ uncertain, code }) => uncertain || code?.startsWith("E") === true || code === STARTING_UP
       })
     )
 
