@@ -1,6 +1,6 @@
 /**
  * A zone's history walked from its first event: times only go forth, the invariants hold after every batch, and each
- * snapshot that is recorded is there and is the state of its event, bit for bit. Not `audit/Verify`, which looks at the chain and at the end.
+ * snapshot that was ever taken is the state of its event, bit for bit, and there if it is recorded. Not `audit/Verify`, which looks at the chain and at the end.
  */
 import * as JournalStream from "#audit/JournalStream.ts"
 import { digestOf } from "#audit/Verify.ts"
@@ -27,6 +27,8 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
   Effect.gen(function*() {
     const state = new ZoneState(zone)
     const records = cluster.storage.postgres.tables.snapshot(zone)
+    const taken = cluster.snapshots.filter((record) => record.zone === zone)
+    const wanted = new Set(taken.map(({ head }) => head.sequence))
     const digests = new Map<number, Uint8Array>()
     const violations: Array<Violation> = []
     let broken = false
@@ -44,30 +46,31 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
           broken = true
           violations.push({ rule: "invariants hold", text: `zone ${zone}, event ${row.last}: ${problem}` })
         }
-        if (records.has(row.last)) digests.set(row.last, digestOf(state))
+        if (wanted.has(row.last)) digests.set(row.last, digestOf(state))
       }))
-    for (const record of records.values()) {
-      const problem = yield* problemOf(cluster, process, record, digests.get(record.head.sequence))
+    for (const record of taken) {
+      const problem = falsehoodOf(record, digests.get(record.head.sequence)) ??
+        (records.get(record.head.sequence) === undefined ? undefined : yield* lossOf(cluster, process, record))
       if (problem === undefined) continue
       violations.push({ rule: "snapshots are whole", text: `zone ${zone}, event ${record.head.sequence}: ${problem}` })
     }
     return { state, violations } satisfies Walked
   })
 
-/** What is wrong with a snapshot whose state had this digest. */
-const problemOf = (
+/** Why a snapshot is not the state of its event, which had this digest. */
+const falsehoodOf = (record: SnapshotRecord, digest: Uint8Array | undefined): string | undefined => {
+  if (digest === undefined) return "no row ends there"
+  return Buffer.compare(digest, record.digest) === 0 ? undefined : "it is not the state of that event"
+}
+
+/** Why a snapshot that is recorded cannot be read. */
+const lossOf = (
   { storage }: SimulatedCluster,
   process: Process,
-  record: SnapshotRecord,
-  digest: Uint8Array | undefined
-): Effect.Effect<string | undefined> => {
-  if (digest === undefined) return Effect.succeed("no row ends there")
-  if (Buffer.compare(digest, record.digest) !== 0) return Effect.succeed("it is not the state of that event")
-  return Effect.flatMap(
-    storage.store(process),
-    (store) => Effect.provideService(Snapshot.load(record), BlockStore, store)
-  ).pipe(
-    Effect.as(undefined),
-    Effect.catchAll(({ message }) => Effect.succeed(message))
-  )
-}
+  record: SnapshotRecord
+): Effect.Effect<string | undefined> =>
+  Effect.flatMap(storage.store(process), (store) => Effect.provideService(Snapshot.load(record), BlockStore, store))
+    .pipe(
+      Effect.as(undefined),
+      Effect.catchAll(({ message }) => Effect.succeed(message))
+    )

@@ -1,10 +1,14 @@
 /** The storage that a runner sees, with probes where rare paths show. It changes nothing. */
 import type { BlockStoreService } from "#persistence/blocks/BlockStore.ts"
-import type { JournalService } from "#persistence/Journal.ts"
+import type { JournalService, SnapshotRecord } from "#persistence/Journal.ts"
 import type { World } from "#simulations/world/World.ts"
 import * as Effect from "effect/Effect"
 
-export const journal = (world: World, inner: JournalService): JournalService => ({
+export const journal = (
+  world: World,
+  inner: JournalService,
+  onSnapshot: (record: SnapshotRecord) => void
+): JournalService => ({
   ...inner,
   append: (row) =>
     Effect.tapError(inner.append(row), (error) =>
@@ -12,6 +16,11 @@ export const journal = (world: World, inner: JournalService): JournalService => 
         if (error._tag === "Fenced") world.probe("append fenced")
         else world.probe(error.uncertain ? "append uncertain" : "append refused")
       })),
+  addSnapshot: (record) =>
+    Effect.suspend(() => {
+      onSnapshot(record)
+      return inner.addSnapshot(record)
+    }),
   snapshots: (zone) =>
     Effect.tap(inner.snapshots(zone), (records) =>
       Effect.sync(() => {

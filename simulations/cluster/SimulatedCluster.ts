@@ -4,6 +4,7 @@
  */
 import * as Client from "#client/Client.ts"
 import { root } from "#domain/Credentials.ts"
+import type { SnapshotRecord } from "#persistence/Journal.ts"
 import { Network as ProductNetwork } from "#shards/Network.ts"
 import { restartOf, zoneProblem } from "#simulations/checks/LogCheck.ts"
 import type { Violation } from "#simulations/checks/Violation.ts"
@@ -31,6 +32,8 @@ export class SimulatedCluster {
   readonly recorder: Recorder
   readonly known: Known
   readonly violations: Array<Violation> = []
+  /** All that were ever taken, whether they are still there or not. */
+  readonly snapshots: Array<SnapshotRecord> = []
   readonly runners = new Map<string, SimulatedRunner>()
   readonly clients = new Map<string, Process>()
   /** Set when the load is over: clients finish what they are at and leave. */
@@ -84,6 +87,7 @@ export class SimulatedCluster {
       lease: Duration.seconds(leaseSeconds),
       sessionLease: Duration.seconds(sessionLeaseSeconds),
       snapshotEvents,
+      onSnapshot: (record) => this.snapshots.push(record),
       database: (process) => this.storage.database(process),
       store: (process) => this.storage.store(process)
     })

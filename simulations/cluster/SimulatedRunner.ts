@@ -4,7 +4,7 @@
  */
 import { BlockStore, type BlockStoreService, type StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import { Database, type DatabaseService } from "#persistence/Database.ts"
-import { Journal } from "#persistence/Journal.ts"
+import { Journal, type SnapshotRecord } from "#persistence/Journal.ts"
 import * as PostgresJournal from "#persistence/PostgresJournal.ts"
 import * as Server from "#runners/Server.ts"
 import { Network as ProductNetwork } from "#shards/Network.ts"
@@ -31,6 +31,8 @@ export interface RunnerOptions {
   readonly lease: Duration.Duration
   readonly sessionLease: Duration.Duration
   readonly snapshotEvents: number
+  /** Told of each snapshot that is about to be recorded. */
+  readonly onSnapshot: (record: SnapshotRecord) => void
   /** What the runner sees of the database and of the block store. */
   readonly database: (process: Process) => Effect.Effect<DatabaseService, never, Scope.Scope>
   readonly store: (process: Process) => Effect.Effect<BlockStoreService, StoreUnavailable, Scope.Scope>
@@ -51,7 +53,7 @@ export const start = (network: Network, process: Process, options: RunnerOptions
     const database = yield* options.database(process)
     const store = Probed.store(process.world, yield* options.store(process))
     const storage = yield* Layer.build(Layer.provideMerge(PostgresJournal.layer, Layer.succeed(Database, database)))
-    const journal = Probed.journal(process.world, Context.get(storage, Journal))
+    const journal = Probed.journal(process.world, Context.get(storage, Journal), options.onSnapshot)
     const address = { host: process.name, port: PORT }
     const clusterFeed = makeServer(address)
     const purposes = new Map<number | string, Accept>()

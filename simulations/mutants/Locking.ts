@@ -141,13 +141,5 @@ export const locking: ReadonlyArray<Mutant> = [
     find: "session: context.session",
     replace: "session: -context.session",
     scenario
-  },
-  {
-    name: "impatient-locks-wait",
-    about: "A lock that should be refused at once waits.",
-    file: lock,
-    find: "if (!waits) return refuse(Errno.EAGAIN)",
-    replace: "if (!waits && inode.waiters.length === 0) return refuse(Errno.EAGAIN)",
-    scenario
   }
 ]

@@ -60,7 +60,7 @@ export const storing: ReadonlyArray<Mutant> = [
     scenario
   },
   {
-    name: "removed-parts-unsynced",
+    name: "short-write-continued-wrong",
     about: "The rest of a short write is skipped from the beginning of the next part.",
     file: disk,
     find: "    if (part.length > passed) rest.push(part.subarray(passed))\n",
@@ -73,14 +73,6 @@ export const storing: ReadonlyArray<Mutant> = [
     file: sealed,
     find: "if (found === stored) continue",
     replace: "if (found === stored || pieces.length > 0) continue",
-    scenario: "storage"
-  },
-  {
-    name: "checksum-of-the-first-piece-only",
-    about: "Every piece is held against the checksum of the first piece of the block.",
-    file: sealed,
-    find: "const piece = firstPiece + index",
-    replace: "const piece = Math.min(firstPiece, index)",
     scenario: "storage"
   },
   {

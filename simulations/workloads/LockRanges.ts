@@ -26,6 +26,13 @@ const holdOne = (hands: Hands, inode: number): Effect.Effect<void> =>
     const granted = yield* hands.lock(wanted)
     if (!granted) return
     yield* Effect.sleep(Duration.millis(dice.below(HOLD_MILLIS_MAX)))
+    // One more of the same kind while it has the first: wider, narrower, or to write what it reads.
+    const more = { ...lockOf(hands, inode), family: wanted.family, owner: wanted.owner }
+    const second = wanted.family === "flock" ? { ...more, start: wanted.start, end: wanted.end } : more
+    const both = dice.chance(30) && (yield* hands.lock(second))
+    if (both) {
+      yield* call("unlock", { inode, family: second.family, owner: second.owner, start: second.start, end: second.end })
+    }
     const { end, family, owner, start } = wanted
     yield* call("unlock", { inode, family, owner, start, end })
   })
