@@ -1,4 +1,5 @@
 /** Modes, owners, sizes and extended attributes of files that several clients change. */
+import { unset } from "#domain/testing/Steps.ts"
 import type { Hands, Workload } from "#simulations/workloads/Hands.ts"
 import { namespace } from "#simulations/workloads/Namespace.ts"
 import * as Effect from "effect/Effect"
@@ -15,11 +16,11 @@ const change = ({ call, dice }: Hands, inode: number): Effect.Effect<unknown> =>
   const name = dice.of(XATTRS)
   switch (dice.below(9)) {
     case 0:
-      return call("setAttributes", { ...nothing, inode, mode: 0o600 + dice.below(0o100) })
+      return call("setAttributes", { ...unset, inode, mode: 0o600 + dice.below(0o100) })
     case 1:
-      return call("setAttributes", { ...nothing, inode, uid: dice.below(3), gid: dice.below(3) })
+      return call("setAttributes", { ...unset, inode, uid: dice.below(3), gid: dice.below(3) })
     case 2:
-      return call("setAttributes", { ...nothing, inode, size: dice.below(20_000) })
+      return call("setAttributes", { ...unset, inode, size: dice.below(20_000) })
     case 3:
     case 4:
       return call("setXattr", {
@@ -35,14 +36,4 @@ const change = ({ call, dice }: Hands, inode: number): Effect.Effect<unknown> =>
     default:
       return call("getAttributes", { inode })
   }
-}
-
-const nothing = {
-  handle: 0,
-  mode: undefined,
-  uid: undefined,
-  gid: undefined,
-  size: undefined,
-  atime: undefined,
-  mtime: undefined
 }

@@ -5,6 +5,7 @@
 import { keyOf, rangesOf } from "#client/SliceData.ts"
 import type { Extent } from "#domain/Extents.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
+import { unset } from "#domain/testing/Steps.ts"
 import type { Hands, Workload } from "#simulations/workloads/Hands.ts"
 import { create } from "#simulations/workloads/Namespace.ts"
 import * as Effect from "effect/Effect"
@@ -30,15 +31,7 @@ export const data: Workload = (hands) => {
   }
 }
 
-export const sizeOf = (size: number) => ({
-  handle: 0,
-  mode: undefined,
-  uid: undefined,
-  gid: undefined,
-  size,
-  atime: undefined,
-  mtime: undefined
-})
+export const sizeOf = (size: number) => ({ ...unset, size })
 
 const write = (hands: Hands, inode: number): Effect.Effect<void> =>
   Effect.gen(function*() {
