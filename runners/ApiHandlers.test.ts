@@ -1,0 +1,51 @@
+import * as LocalZones from "#actors/LocalZones.ts"
+import { BlockStore } from "#persistence/blocks/BlockStore.ts"
+import * as MemoryBlockStore from "#persistence/blocks/MemoryBlockStore.ts"
+import { Journal } from "#persistence/Journal.ts"
+import * as MemoryJournal from "#persistence/MemoryJournal.ts"
+import * as ApiHandlers from "#runners/ApiHandlers.ts"
+import { Api } from "#shards/Api.ts"
+import { RunnerStorage } from "@effect/cluster/RunnerStorage"
+import * as ShardId from "@effect/cluster/ShardId"
+import { Sharding } from "@effect/cluster/Sharding"
+import * as Socket from "@effect/platform/Socket"
+import * as RpcTest from "@effect/rpc/RpcTest"
+import { it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { describe, expect } from "vitest"
+
+/** What a runner answers about zone 0, whose place it asks another runner for, which ends so. */
+const located = (asked: Effect.Effect<never>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const client = yield* RpcTest.makeClient(Api)
+    return yield* Effect.exit(client.Locate({ zone: 0 }))
+  })).pipe(
+    Effect.provide(ApiHandlers.layer({ id: "a cluster", zones: 1 }, { host: "here", port: 1 })),
+    Effect.provide(Layer.mergeAll(
+      LocalZones.layer,
+      Layer.succeed(Journal, MemoryJournal.make().service),
+      Layer.succeed(BlockStore, MemoryBlockStore.make().service),
+      Layer.mock(RunnerStorage, {}),
+      Layer.mock(Sharding, {
+        getShardId: () => ShardId.make("default", 1),
+        makeClient: (() => Effect.succeed(() => ({ Locate: () => asked }))) as never
+      })
+    ))
+  )
+
+describe("what a runner answers to its clients", () => {
+  it.effect("is that a zone is not available when the connection to its runner breaks under the question", () =>
+    Effect.gen(function*() {
+      const broken = new Socket.SocketGenericError({ reason: "Write", cause: new Error("EPIPE") })
+      const exit = yield* located(Effect.die(broken))
+      expect(exit).toEqual(Exit.fail(expect.objectContaining({ _tag: "ZoneUnavailable", zone: 0 })))
+    }))
+
+  it.effect("is a defect when the program is wrong", () =>
+    Effect.gen(function*() {
+      const exit = yield* located(Effect.die(new Error("a bug")))
+      expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
+    }))
+})
