@@ -344,10 +344,11 @@ export const commands: ReadonlyArray<Command> = [
     summary: "plant bugs one by one, and tell how many seeds each took to be found",
     options: [
       { flags: "--seeds <n>", description: "seeds for each at most (1000)", parse: wholeNumber("a number") },
-      { flags: "--only <name>", description: "one of them" },
+      { flags: "--minutes <m>", description: "minutes for each at most (none)", parse: positive("minutes") },
+      { flags: "--only <names>", description: "some of them, with commas, or beginnings of names with a *" },
       json
     ],
-    examples: ["cadastre simulate mutants", "cadastre simulate mutants --only append-without-fence"],
+    examples: ["cadastre simulate mutants", "cadastre simulate mutants --minutes 2 --only 'snapshot-*'"],
     connects: false,
     load: () => import("#cli/commands/SimulateMutants.ts")
   },
