@@ -30,6 +30,7 @@ const located = (asked: Effect.Effect<never>) =>
       Layer.mock(RunnerStorage, {}),
       Layer.mock(Sharding, {
         getShardId: () => ShardId.make("default", 1),
+        hasShardId: () => false,
         makeClient: (() => Effect.succeed(() => ({ Locate: () => asked }))) as never
       })
     ))
