@@ -26,6 +26,7 @@ import * as TcpBlocks from "#transport/TcpBlocks.ts"
 import * as SocketServer from "@effect/platform/SocketServer"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as RpcServer from "@effect/rpc/RpcServer"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -124,6 +125,8 @@ export interface AssemblyOptions extends Pick<ServerOptions, "secret" | "lease" 
 export interface Assembly {
   readonly feedApi: FedServer["accept"]
   readonly blocks: BlockTransport
+  /** The lease that its zones look at. */
+  readonly lease: RunnerLeases.RunnerLease["Type"]
 }
 
 /** All of a runner but its storage and its listener. */
@@ -142,13 +145,14 @@ export const assemble = (
         Layer.succeed(RpcSerialization.RpcSerialization, serialization)
       ])
     )
-    yield* Layer.build(
+    const built = yield* Layer.build(
       Layer.mergeAll(ZoneHost.layer(zone), api).pipe(
         Layer.provide(sharding),
-        Layer.provide(Layer.mergeAll(RunnerLeases.layer({ lease }), LocalZones.layer))
+        Layer.provideMerge(Layer.mergeAll(RunnerLeases.layer({ lease }), LocalZones.layer))
       )
     )
-    return { feedApi: apiFeed.accept, blocks: yield* BlockNode.make }
+    const held = Context.get(built, RunnerLeases.RunnerLease)
+    return { feedApi: apiFeed.accept, blocks: yield* BlockNode.make, lease: held }
   })
 
 const blockStore = (options: BlockStoreOptions) =>

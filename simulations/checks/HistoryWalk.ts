@@ -1,6 +1,8 @@
 /**
- * A zone's history walked from its first event: times only go forth, the invariants hold after every batch, and each
- * snapshot that was ever taken is the state of its event, bit for bit, and there if it is recorded. Not `audit/Verify`, which looks at the chain and at the end.
+ * A zone's history walked from its first event: times only go forth, the invariants hold after every batch, locks are
+ * granted first come first served, each life of the zone began where the one before ended, and each snapshot that was
+ * ever taken is the state of its event, bit for bit, and there if it is recorded. Not `audit/Verify`, which looks at
+ * the chain and at the end.
  */
 import * as JournalStream from "#audit/JournalStream.ts"
 import { digestOf } from "#audit/Verify.ts"
@@ -12,6 +14,7 @@ import * as Timestamp from "#domain/Timestamp.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import type { SnapshotRecord } from "#persistence/Journal.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
+import { GrantWalk } from "#simulations/checks/GrantWalk.ts"
 import type { Violation } from "#simulations/checks/Violation.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import type { Process } from "#simulations/world/Process.ts"
@@ -31,6 +34,8 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
     const wanted = new Set(taken.map(({ head }) => head.sequence))
     const digests = new Map<number, Uint8Array>()
     const violations: Array<Violation> = []
+    const claims = cluster.claims.filter((claim) => claim.zone === zone)
+    const grants = new GrantWalk()
     let broken = false
     yield* Stream.runForEach(JournalStream.batches(client, zone), ({ batch, row }) =>
       Effect.sync(() => {
@@ -39,6 +44,18 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
             rule: "time goes forth",
             text: `zone ${zone}: event ${row.first} is before the one before`
           })
+        }
+        const later = claims.find(({ epoch, head }) => epoch > row.epoch && head.sequence < row.last)
+        if (later !== undefined) {
+          violations.push({
+            rule: "a claim ends what was before it",
+            text: `zone ${zone}: epoch ${later.epoch} began after event ${later.head.sequence}, ` +
+              `but event ${row.last} is of epoch ${row.epoch}`
+          })
+        }
+        for (const { events } of batch.records) {
+          const wrong = grants.walk(events)
+          if (wrong !== undefined) violations.push({ rule: "first come, first served", text: `zone ${zone}: ${wrong}` })
         }
         Batch.apply(state, batch)
         const [problem] = broken ? [] : brokenInvariantsOf(state)

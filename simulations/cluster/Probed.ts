@@ -1,15 +1,19 @@
 /** The storage that a runner sees, with probes where rare paths show. It changes nothing. */
 import type { BlockStoreService } from "#persistence/blocks/BlockStore.ts"
-import type { JournalService, SnapshotRecord } from "#persistence/Journal.ts"
+import type { Claim, JournalService, SnapshotRecord } from "#persistence/Journal.ts"
 import type { World } from "#simulations/world/World.ts"
 import * as Effect from "effect/Effect"
 
 export const journal = (
   world: World,
   inner: JournalService,
-  onSnapshot: (record: SnapshotRecord) => void
+  { onClaim, onSnapshot }: {
+    readonly onClaim: (zone: number, claim: Claim) => void
+    readonly onSnapshot: (record: SnapshotRecord) => void
+  }
 ): JournalService => ({
   ...inner,
+  claim: (zone, owner) => Effect.tap(inner.claim(zone, owner), (claim) => Effect.sync(() => onClaim(zone, claim))),
   append: (row) =>
     Effect.tapError(inner.append(row), (error) =>
       Effect.sync(() => {
@@ -28,7 +32,7 @@ export const journal = (
       }))
 })
 
-export const store = (world: World, inner: BlockStoreService): BlockStoreService => ({
+export const store = (world: World, inner: BlockStoreService, onStored: () => void): BlockStoreService => ({
   ...inner,
   get: (key) =>
     Effect.tapBoth(inner.get(key), {
@@ -36,8 +40,8 @@ export const store = (world: World, inner: BlockStoreService): BlockStoreService
       onFailure: (error) => Effect.sync(() => world.probe(`object not read: ${error._tag}`))
     }),
   put: (key, bytes) =>
-    Effect.tapError(
-      inner.put(key, bytes),
-      (error) => Effect.sync(() => world.probe(`object not stored: ${error._tag}`))
-    )
+    Effect.tapBoth(inner.put(key, bytes), {
+      onSuccess: () => Effect.sync(onStored),
+      onFailure: (error) => Effect.sync(() => world.probe(`object not stored: ${error._tag}`))
+    })
 })

@@ -4,8 +4,9 @@
  */
 import * as Client from "#client/Client.ts"
 import { root } from "#domain/Credentials.ts"
-import type { SnapshotRecord } from "#persistence/Journal.ts"
+import type { Claim, SnapshotRecord } from "#persistence/Journal.ts"
 import { Network as ProductNetwork } from "#shards/Network.ts"
+import { databaseWatch } from "#simulations/checks/DatabaseWatch.ts"
 import { restartOf, zoneProblem } from "#simulations/checks/LogCheck.ts"
 import type { Violation } from "#simulations/checks/Violation.ts"
 import { PORT, SECRET, type SimulatedRunner, start } from "#simulations/cluster/SimulatedRunner.ts"
@@ -34,6 +35,8 @@ export class SimulatedCluster {
   readonly violations: Array<Violation> = []
   /** All that were ever taken, whether they are still there or not. */
   readonly snapshots: Array<SnapshotRecord> = []
+  /** What each life of a zone began with. */
+  readonly claims: Array<Claim & { readonly zone: number }> = []
   readonly runners = new Map<string, SimulatedRunner>()
   readonly clients = new Map<string, Process>()
   /** Set when the load is over: clients finish what they are at and leave. */
@@ -42,6 +45,8 @@ export class SimulatedCluster {
   tampered = false
   readonly storage: SimulatedStorage
   private readonly sessions = new Map<number, number>()
+  private readonly expectingBlocks: Array<() => void> = []
+  private readonly startedAt = new Map<SimulatedRunner, number>()
 
   constructor(world: World, scenario: Scenario) {
     this.world = world
@@ -50,6 +55,7 @@ export class SimulatedCluster {
     this.recorder = new Recorder((value) => world.note(value))
     this.known = new Known(scenario.zones)
     this.storage = new SimulatedStorage(world, this.network, scenario.store)
+    this.storage.postgres.tables.watch = databaseWatch(this)
   }
 
   get runnerNames(): ReadonlyArray<string> {
@@ -88,10 +94,23 @@ export class SimulatedCluster {
       sessionLease: Duration.seconds(sessionLeaseSeconds),
       snapshotEvents,
       onSnapshot: (record) => this.snapshots.push(record),
+      onStored: () => this.expectingBlocks.shift()?.(),
+      onClaim: (zone, claim) => this.claims.push({ ...claim, zone }),
       database: (process) => this.storage.database(process),
       store: (process) => this.storage.store(process)
     })
     this.runners.set(name, runner)
+    this.startedAt.set(runner, this.world.now)
+  }
+
+  /** Calls back once, when the next block is stored. */
+  whenStored(callback: () => void): void {
+    this.expectingBlocks.push(callback)
+  }
+
+  /** Seconds since the runner was started. */
+  ageOf(runner: SimulatedRunner): number {
+    return (this.world.now - (this.startedAt.get(runner) ?? 0)) / SECOND
   }
 
   /** A client that works until the load is over. */

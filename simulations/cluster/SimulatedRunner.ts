@@ -4,7 +4,7 @@
  */
 import { BlockStore, type BlockStoreService, type StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import { Database, type DatabaseService } from "#persistence/Database.ts"
-import { Journal, type SnapshotRecord } from "#persistence/Journal.ts"
+import { type Claim, Journal, type SnapshotRecord } from "#persistence/Journal.ts"
 import * as PostgresJournal from "#persistence/PostgresJournal.ts"
 import * as Server from "#runners/Server.ts"
 import { Network as ProductNetwork } from "#shards/Network.ts"
@@ -33,6 +33,10 @@ export interface RunnerOptions {
   readonly snapshotEvents: number
   /** Told of each snapshot that is about to be recorded. */
   readonly onSnapshot: (record: SnapshotRecord) => void
+  /** Told of each block that is stored, when its writer is about to know. */
+  readonly onStored: () => void
+  /** Told of what each zone begins a life with. */
+  readonly onClaim: (zone: number, claim: Claim) => void
   /** What the runner sees of the database and of the block store. */
   readonly database: (process: Process) => Effect.Effect<DatabaseService, never, Scope.Scope>
   readonly store: (process: Process) => Effect.Effect<BlockStoreService, StoreUnavailable, Scope.Scope>
@@ -42,6 +46,8 @@ export interface SimulatedRunner {
   readonly process: Process
   /** Whether it serves. */
   readonly serves: () => boolean
+  /** Whether it believes that it holds its lease. */
+  readonly holdsLease: () => boolean
   /** As SIGTERM: hands its zones over and ends. */
   readonly stop: () => void
 }
@@ -49,17 +55,18 @@ export interface SimulatedRunner {
 export const start = (network: Network, process: Process, options: RunnerOptions): SimulatedRunner => {
   const stopping = Deferred.unsafeMake<void>(FiberId.none)
   let serves = false
+  let lease: Server.Assembly["lease"] | undefined
   const program = Effect.scoped(Effect.gen(function*() {
     const database = yield* options.database(process)
-    const store = Probed.store(process.world, yield* options.store(process))
+    const store = Probed.store(process.world, yield* options.store(process), options.onStored)
     const storage = yield* Layer.build(Layer.provideMerge(PostgresJournal.layer, Layer.succeed(Database, database)))
-    const journal = Probed.journal(process.world, Context.get(storage, Journal), options.onSnapshot)
+    const journal = Probed.journal(process.world, Context.get(storage, Journal), options)
     const address = { host: process.name, port: PORT }
     const clusterFeed = makeServer(address)
     const purposes = new Map<number | string, Accept>()
     network.listen(process, process.name, ProcessNetwork.accepting(Redacted.value(SECRET), purposes))
     purposes.set(Purpose.cluster, ProcessNetwork.feeding(clusterFeed.accept))
-    const { blocks, feedApi } = yield* Server.assemble({
+    const assembly = yield* Server.assemble({
       address,
       cluster: { id: "the world", zones: options.zones },
       clusterFeed,
@@ -67,8 +74,9 @@ export const start = (network: Network, process: Process, options: RunnerOptions
       lease: options.lease,
       zone: { sessionLease: options.sessionLease, snapshotEvents: options.snapshotEvents }
     }).pipe(Effect.provide(storage.pipe(Context.add(BlockStore, store), Context.add(Journal, journal))))
-    purposes.set(Purpose.rpc, ProcessNetwork.feeding(feedApi))
-    purposes.set(Purpose.blocks, ProcessNetwork.serving(process, blocks))
+    lease = assembly.lease
+    purposes.set(Purpose.rpc, ProcessNetwork.feeding(assembly.feedApi))
+    purposes.set(Purpose.blocks, ProcessNetwork.serving(process, assembly.blocks))
     serves = true
     yield* Deferred.await(stopping)
   })).pipe(Effect.provideService(ProductNetwork, ProcessNetwork.make(network, process)))
@@ -79,6 +87,7 @@ export const start = (network: Network, process: Process, options: RunnerOptions
   return {
     process,
     serves: () => serves && !process.isDead,
+    holdsLease: () => !process.isDead && lease?.term() !== undefined,
     stop: () => process.world.soon(process, () => Deferred.unsafeDone(stopping, Effect.void))
   }
 }

@@ -29,7 +29,16 @@ export interface ShardRow {
   readonly address: string
 }
 
+/** Told of what is about to be committed. */
+export interface TablesWatch {
+  readonly onAppend: (row: JournalRow) => void
+  readonly onSnapshot: (record: SnapshotRecord) => void
+  /** A shard that was another runner's. */
+  readonly onShardTaken: (shard: string, from: string, by: string) => void
+}
+
 export class PostgresTables {
+  watch: TablesWatch | undefined
   readonly zone = new Map<number, ZoneRow>()
   readonly runner = new Map<string, RunnerRow>()
   /** Whose each shard is, in the order in which the rows lie on disk: a row that changes goes to the end. */
@@ -46,6 +55,7 @@ export class PostgresTables {
   }
 
   addJournal(row: JournalRow): void {
+    this.watch?.onAppend(row)
     const rows = this.journals.get(row.zone)
     if (rows === undefined) this.journals.set(row.zone, [row])
     else rows.splice(indexAfter(rows, row.first), 0, row)
@@ -64,6 +74,7 @@ export class PostgresTables {
   }
 
   putSnapshot(record: SnapshotRecord): void {
+    this.watch?.onSnapshot(record)
     let records = this.snapshots.get(record.zone)
     if (records === undefined) this.snapshots.set(record.zone, records = new Map())
     records.set(record.head.sequence, record)
@@ -74,7 +85,9 @@ export class PostgresTables {
   }
 
   putShard(shard: string, address: string): void {
-    const id = this.shard.get(shard)?.id ?? this.shardsInserted++
+    const before = this.shard.get(shard)
+    if (before !== undefined && before.address !== address) this.watch?.onShardTaken(shard, before.address, address)
+    const id = before?.id ?? this.shardsInserted++
     this.shard.delete(shard)
     this.shard.set(shard, { id, shard, address })
   }

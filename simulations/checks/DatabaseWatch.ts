@@ -1,0 +1,52 @@
+/**
+ * What the database must never be told, looked at in the moment in which it is: an append of an epoch that is over, a
+ * shard of a runner that believes in its lease, a snapshot whose parts are not all there.
+ */
+import * as SealedObject from "#persistence/blocks/SealedObject.ts"
+import type { SnapshotRecord } from "#persistence/Journal.ts"
+import * as Snapshot from "#persistence/Snapshot.ts"
+import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
+import type { TablesWatch } from "#simulations/world/PostgresTables.ts"
+import * as Either from "effect/Either"
+import { createHash } from "node:crypto"
+
+export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => ({
+  onAppend: ({ epoch, first, zone }) => {
+    const now = cluster.storage.postgres.tables.zone.get(zone)?.epoch
+    if (now === epoch) return
+    cluster.violate(
+      "who is fenced writes nothing",
+      `zone ${zone}: event ${first} is of epoch ${epoch}, now it is ${now}`
+    )
+  },
+
+  onShardTaken: (shard, from, by) => {
+    const runner = cluster.runners.get(hostOf(from))
+    // One that has just come up holds nothing yet of what it held in its last life.
+    if (runner === undefined || !runner.holdsLease() || cluster.ageOf(runner) < cluster.scenario.leaseSeconds) return
+    cluster.violate("a lease ends before another begins", `shard ${shard} goes to ${by}, ${from} believes in its lease`)
+  },
+
+  onSnapshot: (record) => {
+    const problem = problemOf(cluster, record)
+    if (problem === undefined) return
+    const { head, zone } = record
+    cluster.violate("snapshots are whole", `zone ${zone}, event ${head.sequence}, when it is recorded: ${problem}`)
+  }
+})
+
+const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
+
+const problemOf = ({ storage: { objects } }: SimulatedCluster, record: SnapshotRecord): string | undefined => {
+  if (objects === undefined) return undefined
+  const hash = createHash("sha256")
+  for (let part = 0; part < record.parts; part++) {
+    const key = Snapshot.keyOf(record.zone, record.head.sequence, part)
+    const stored = objects.objects.get(key)
+    if (stored === undefined) return `${key} is not there`
+    const bytes = SealedObject.open(stored)
+    if (Either.isLeft(bytes)) return `${key}: ${bytes.left}`
+    hash.update(bytes.right)
+  }
+  return Buffer.compare(hash.digest(), record.digest) === 0 ? undefined : "its parts do not give its digest"
+}
