@@ -14,8 +14,13 @@ const span = ({ scenario, world }: SimulatedCluster, least: number, most: number
 
 const LEASE_SECONDS = 4
 
-const restartLater = (cluster: SimulatedCluster, name: string): void => {
-  const delay = span(cluster, 100 * MILLI, 8 * SECOND)
+const restartLater = (cluster: SimulatedCluster, name: string): void =>
+  restartAfter(cluster, name, span(cluster, 100 * MILLI, 8 * SECOND))
+
+const restartSoon = (cluster: SimulatedCluster, name: string): void =>
+  restartAfter(cluster, name, cluster.world.between(10 * MILLI, 300 * MILLI))
+
+const restartAfter = (cluster: SimulatedCluster, name: string, delay: number): void => {
   cluster.world.later(delay, undefined, () => {
     if (cluster.runners.get(name)?.process.isDead === true) cluster.startRunner(name)
   })
@@ -35,6 +40,16 @@ const killRunner: Fault = (cluster) => {
   restartLater(cluster, name)
 }
 
+/** As `killRunner`, but somebody looks after it: it is back at once. */
+const bounceRunner: Fault = (cluster) => {
+  const found = aRunner(cluster)
+  if (found === undefined) return
+  const [name, { process }] = found
+  cluster.world.fault("runner bounced", name)
+  process.kill()
+  restartSoon(cluster, name)
+}
+
 const stopRunner: Fault = (cluster) => {
   const found = aRunner(cluster)
   if (found === undefined) return
@@ -52,6 +67,63 @@ const freezeRunner: Fault = (cluster) => {
   cluster.world.fault("runner frozen", name)
   process.freeze()
   cluster.world.later(span(cluster, 50 * MILLI, 15 * SECOND), undefined, () => process.wake())
+}
+
+/** The runner of a zone, as the database has it. */
+const anOwner = ({ runners, storage: { postgres }, world }: SimulatedCluster) => {
+  const owners = new Set([...postgres.tables.shard.values()].map(({ address }) => address.split(":", 1)[0] as string))
+  const alive = [...owners].flatMap((name) => {
+    const process = runners.get(name)?.process
+    return process === undefined || process.isDead || process.isFrozen ? [] : [[name, process] as const]
+  })
+  return alive.length === 0 ? undefined : world.dice.of(alive)
+}
+
+/** The runner of a zone sleeps longer than its lease; it may wake for a moment only and fall asleep again. */
+const oversleep: Fault = (cluster) => {
+  const { scenario: { leaseSeconds }, world } = cluster
+  const found = anOwner(cluster)
+  if (found === undefined) return
+  const [name, process] = found
+  world.fault("runner oversleeps", name)
+  process.freeze()
+  world.later(world.between(leaseSeconds * SECOND, 3 * leaseSeconds * SECOND), undefined, () => {
+    process.wake()
+    if (world.dice.chance(50)) return
+    world.later(world.between(1, 3 * MILLI), undefined, () => {
+      process.freeze()
+      world.later(world.between(5 * MILLI, 150 * MILLI), undefined, () => process.wake())
+    })
+  })
+}
+
+/** The runner of a zone is asleep or cut off its database until somebody claims the zone, and there again just then. */
+const duel: Fault = (cluster) => {
+  const { network, scenario: { leaseSeconds }, storage: { postgres }, world } = cluster
+  const found = anOwner(cluster)
+  if (found === undefined) return
+  const [name, process] = found
+  const back = world.dice.chance(50) ? asleep(process) : cutOff(cluster, name)
+  world.fault("runner comes back for a duel", name)
+  if (world.dice.chance(70)) postgres.inject("flush slowly", "claim")
+  postgres.whenAsked("claim", back)
+  world.later(3 * leaseSeconds * SECOND, undefined, back)
+
+  function asleep(sleeper: typeof process): () => void {
+    sleeper.freeze()
+    return () => sleeper.wake()
+  }
+  function cutOff({ storage }: SimulatedCluster, host: string): () => void {
+    const to = [host, storage.postgres.host] as const
+    const from = [storage.postgres.host, host] as const
+    const cuts = world.dice.of([[to], [from], [to, from]])
+    for (const [a, b] of cuts) network.cut(a, b)
+    let isCut = true
+    return () => {
+      if (isCut) network.mend(cuts)
+      isCut = false
+    }
+  }
 }
 
 const killClient: Fault = (cluster) => {
@@ -149,6 +221,15 @@ const failAppend: Fault = ({ storage: { postgres }, world }) => {
   postgres.inject(world.dice.of(kinds as ReadonlyArray<PostgresFault>), "append")
 }
 
+/** An append is refused: nothing of it is done, and the database is well. */
+const cancelAppend: Fault = ({ storage: { postgres } }) => postgres.inject("cancel", "append")
+
+/** An append whose zone has given it up is at work still when the zone claims itself anew. */
+const strayAppend: Fault = ({ storage: { postgres }, world }) => {
+  postgres.inject(world.dice.of(["begin late", "commit late"] as const), "append")
+  if (world.dice.chance(70)) postgres.inject("flush slowly", "claim")
+}
+
 /** Any statement stands still until its time limit, with its locks or without. */
 const stickStatement: Fault = ({ storage: { postgres }, world }) => {
   postgres.inject(world.dice.of(["stick at once", "stick with its locks"] as const))
@@ -186,14 +267,22 @@ const failDisk: Fault = ({ storage: { disk }, world }) => {
 }
 
 /** The machine loses its power: runners and database with all that was not on the disk. */
-const powerCut: Fault = (cluster) => {
+const powerCut: Fault = (cluster) => darken(cluster, restartLater)
+
+/** The power goes when a block has just been stored, and is back soon. */
+const cutAfterPut: Fault = (cluster) => {
+  const { world } = cluster
+  cluster.whenStored(() => world.later(world.between(0, 20 * MILLI), undefined, () => darken(cluster, restartSoon)))
+}
+
+const darken = (cluster: SimulatedCluster, restart: typeof restartLater): void => {
   const { runners, storage: { disk, postgres }, world } = cluster
-  if (disk === undefined) return
+  if (disk === undefined || cluster.ending) return
   world.fault("power cut")
   for (const [name, { process }] of runners) {
     if (process.isDead) continue
     process.kill()
-    restartLater(cluster, name)
+    restart(cluster, name)
   }
   disk.powerCut()
   if (postgres.isUp) postgres.crash()
@@ -204,14 +293,20 @@ export const faults = {
   freezeDatabase,
   slowDatabase,
   failAppend,
+  cancelAppend,
+  strayAppend,
   stickStatement,
   failObjects,
   objectsDown,
   failDisk,
   powerCut,
+  cutAfterPut,
   killRunner,
+  bounceRunner,
   stopRunner,
   freezeRunner,
+  oversleep,
+  duel,
   killClient,
   freezeClient,
   partition,

@@ -13,11 +13,14 @@ import { openFiles } from "#simulations/workloads/OpenFiles.ts"
 import { ownFiles } from "#simulations/workloads/OwnFiles.ts"
 import { renameStorm } from "#simulations/workloads/RenameStorm.ts"
 import { timeTravel } from "#simulations/workloads/TimeTravel.ts"
+import { tinyLocks } from "#simulations/workloads/TinyLocks.ts"
+import { watched } from "#simulations/workloads/Watched.ts"
 
 export const workloads = {
   namespace,
   renameStorm,
   contested,
+  watched,
   hotDirectory,
   hardLinks,
   attributes,
@@ -26,6 +29,7 @@ export const workloads = {
   openDirectories,
   ownFiles,
   lockRanges,
+  tinyLocks,
   timeTravel
 } as const satisfies { readonly [name: string]: Workload }
 

@@ -13,6 +13,14 @@ export type PostgresFault =
   | "crash before reply"
   /** The connection breaks instead of carrying the reply. */
   | "lose the reply"
+  /** Its connection breaks at once; it begins some time later, when whoever sent it may have gone on. */
+  | "begin late"
+  /** Its connection breaks once it has its locks; it commits some time later. */
+  | "commit late"
+  /** Its commit, and all that come after it, are slow to reach the disk. */
+  | "flush slowly"
+  /** Somebody cancels it: it is refused, and nothing of it is done. */
+  | "cancel"
   /** It does nothing more until its time limit is over. */
   | "stick at once"
   | "stick with its locks"

@@ -49,6 +49,9 @@ const OUTAGE_MIN = 50 * MILLI
 const OUTAGE_MAX = SECOND
 const RECOVERY_MIN = 100 * MILLI
 const RECOVERY_MAX = 3 * SECOND
+/** A statement that is late, whose client has given it up, or one that is slow to flush. */
+const LATE_MIN = 2 * MILLI
+const LATE_MAX = 400 * MILLI
 /** Numbers of a sequence that a crash may skip. */
 const SEQUENCE_AHEAD = 32
 /** Slowness that comes by chance. */
@@ -59,6 +62,10 @@ const EPOCH_MICROS = 1_700_000_000_000_000
 const SKEW_MAX = 250 * MILLI
 const DRIFT_MAX = 200
 
+const CANCELLED: PostgresRefusal = {
+  code: STATEMENT_TIMEOUT,
+  reason: "canceling statement due to user request"
+}
 const LIMIT_REACHED: PostgresRefusal = {
   code: STATEMENT_TIMEOUT,
   reason: "canceling statement due to statement timeout"
@@ -80,6 +87,7 @@ export class PostgresServer {
   private readonly faults: PostgresFaults
   private readonly skew: number
   private readonly rate: number
+  private readonly expected: Array<{ readonly operation: string; readonly callback: () => void }> = []
   private slowness = { factor: 1, until: 0 }
   private isRecovering = false
   // What a crash wipes out:
@@ -134,6 +142,11 @@ export class PostgresServer {
     this.faults.arm(fault, operation)
   }
 
+  /** Calls back once, when the next statement of the operation comes. */
+  whenAsked(operation: string, callback: () => void): void {
+    this.expected.push({ operation, callback })
+  }
+
   /** Everything takes so many times longer, until then. */
   slow(factor: number, until: number): void {
     this.world.fault("postgres slow", `by ${factor}`)
@@ -153,6 +166,7 @@ export class PostgresServer {
   heal(): void {
     this.wake()
     this.faults.clear()
+    this.expected.length = 0
     this.slowness = { factor: 1, until: 0 }
   }
 
@@ -224,13 +238,23 @@ export class PostgresServer {
     return (end) => {
       this.connections.add(end)
       end.onClose.push(() => this.connections.delete(end))
-      end.onMessage = (request) => this.begin(end, request as PostgresRequest)
+      end.onMessage = (request) => this.receive(end, request as PostgresRequest)
     }
   }
 
-  private begin(end: End, request: PostgresRequest): void {
+  private receive(end: End, request: PostgresRequest): void {
+    const { expected, world } = this
+    const index = expected.findIndex(({ operation }) => operation === request.operation)
+    if (index >= 0) expected.splice(index, 1)[0]?.callback()
     const fault = this.faults.draw(request)
     if (fault === "crash on receipt") return this.crash(fault)
+    if (fault !== "begin late") return this.begin(end, request, fault)
+    world.fault(`postgres ${fault}`, request.operation)
+    end.close()
+    world.later(world.between(LATE_MIN, LATE_MAX), this.process, () => this.begin(end, request, undefined))
+  }
+
+  private begin(end: End, request: PostgresRequest, fault: PostgresFault | undefined): void {
     if (this.faults.drawSlowness()) {
       this.slow(this.world.between(2, SLOW_FACTOR_MAX), this.world.now + this.world.between(0, SLOW_MAX))
     }
@@ -316,13 +340,32 @@ export class PostgresServer {
     transaction.rows = rows
     if (fault === "stick with its locks") return this.stick(transaction, fault)
     if (fault === "crash before commit") return this.crash(fault)
+    if (fault === "cancel") {
+      world.fault(`postgres ${fault}`, transaction.request.operation)
+      return this.refuse(transaction, CANCELLED)
+    }
+    if (fault === "commit late") return this.hesitate(transaction, rows, fault)
     if (transaction.held.length === 0) return this.answer(transaction)
+    if (fault === "flush slowly") {
+      world.fault(`postgres ${fault}`, transaction.request.operation)
+      this.flushedAt = Math.max(this.flushedAt, world.now) + world.between(LATE_MIN, LATE_MAX)
+    }
     this.flushedAt = Math.max(this.flushedAt, world.now + this.flushTime())
     transaction.flushedAt = this.flushedAt
     this.committing.push(transaction)
     const delay = transaction.flushedAt - world.now
     if (fault === "crash during commit") world.later(world.between(0, delay), this.process, () => this.crash(fault))
     world.later(delay, this.process, () => this.flushed(transaction.flushedAt))
+  }
+
+  private hesitate(transaction: PostgresTransaction, rows: ReadonlyArray<Row>, fault: PostgresFault): void {
+    const { world } = this
+    world.fault(`postgres ${fault}`, transaction.request.operation)
+    transaction.end.close()
+    this.running.set(transaction, undefined)
+    world.later(world.between(LATE_MIN, LATE_MAX), this.process, () => {
+      if (!transaction.isOver) this.commit(transaction, rows)
+    })
   }
 
   private flushed(until: number): void {
