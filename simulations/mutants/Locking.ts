@@ -36,7 +36,7 @@ export const locking: ReadonlyArray<Mutant> = [
     file: locks,
     find: "lock.end + 1 >= merged.start",
     replace: "lock.end + 2 >= merged.start",
-    scenario
+    scenario: "crossings"
   },
   {
     name: "merge-of-kinds",
@@ -108,7 +108,7 @@ export const locking: ReadonlyArray<Mutant> = [
     file: locks,
     find: "    for (const waiter of left) {\n",
     replace: "    for (const waiter of left.toReversed()) {\n",
-    scenario
+    scenario: "crossings"
   },
   {
     name: "granted-still-waits",
@@ -124,7 +124,7 @@ export const locking: ReadonlyArray<Mutant> = [
     file: lock,
     find: "if (Locks.sameOwner(holder, wanted)) return true",
     replace: "if (Locks.sameOwner(holder, wanted) && pending.length > 0) return true",
-    scenario
+    scenario: "crossings"
   },
   {
     name: "upgrade-keeps-what-it-has",
@@ -132,7 +132,7 @@ export const locking: ReadonlyArray<Mutant> = [
     file: lock,
     find: "if (!inode.locks.some((held) => Locks.sameOwner(held, wanted))) return wait(awaited)",
     replace: "if (inode.locks.length > 0) return wait(awaited)",
-    scenario
+    scenario: "crossings"
   },
   {
     name: "test-shows-own-locks",

@@ -33,7 +33,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "  yield* transaction.share(zoneKey(zone))\n  if (!isOwner()) return []\n",
     replace: "  yield* transaction.share(zoneKey(zone))\n",
-    scenario
+    scenario: "strays"
   },
   {
     name: "claim-keeps-the-epoch",
@@ -49,7 +49,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "  yield* transaction.exclusive(zoneKey(zone))\n",
     replace: "  yield* transaction.share(zoneKey(zone))\n",
-    scenario
+    scenario: "strays"
   },
   {
     name: "head-read-before-the-claim",
@@ -61,7 +61,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     replace: "          const before = yield* head(zone)\n" +
       "          const [row] = yield* Effect.mapError(database.query(\"claim\", CLAIM, [zone, owner]), unavailable)\n" +
       "          return { epoch: Number(row?.[0]), head: before }",
-    scenario
+    scenario: "strays"
   },
   {
     name: "append-of-no-row-succeeds",
@@ -100,7 +100,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     replace:
       "          if (message.commands.every(({ operation }) => operation.code < 32)) work.resume(Effect.succeed(bytes))\n" +
       "          else deliveries.push(() => work.resume(Effect.succeed(bytes)))",
-    scenario: "crowd"
+    scenario: "watched"
   },
   {
     name: "granted-locks-before-the-commit",
@@ -109,7 +109,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     find: "        const row = active.row(zone, batch)\n",
     replace: "        const row = active.row(zone, batch)\n" +
       "        for (const completion of completed) active.complete(completion)\n",
-    scenario: "lockers"
+    scenario: "crossings"
   },
   {
     name: "reads-without-a-lease",
@@ -117,7 +117,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: zone,
     find: "if (!wrote && (active.term === undefined || lease.term() !== active.term)) {",
     replace: "if (!wrote && active.term === undefined) {",
-    scenario
+    scenario: "duels"
   },
   {
     name: "reads-over-a-gap-of-leases",
@@ -125,7 +125,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: zone,
     find: "if (!wrote && (active.term === undefined || lease.term() !== active.term)) {",
     replace: "if (!wrote && lease.term() === undefined) {",
-    scenario
+    scenario: "duels"
   },
   {
     name: "lease-terms-not-counted",
@@ -133,7 +133,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: leases,
     find: "if ((yield* Clock.currentTimeNanos) >= validUntil) term++",
     replace: "if (validUntil === 0n) term++",
-    scenario
+    scenario: "duels"
   },
   {
     name: "lease-longer-than-the-database-says",
@@ -141,7 +141,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: leases,
     find: "seconds * (1 - MARGIN) * 1e9",
     replace: "seconds * (1 + 2 * MARGIN) * 1e9",
-    scenario
+    scenario: "duels"
   },
   {
     name: "lease-counts-from-the-answer",
@@ -149,7 +149,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: leases,
     find: "validUntil = before + BigInt",
     replace: "validUntil = (before > 0n ? yield* Clock.currentTimeNanos : before) + BigInt",
-    scenario
+    scenario: "duels"
   },
   {
     name: "lease-kept-though-it-is-gone",
@@ -157,7 +157,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: leases,
     find: "if (left || rows.length === 0) return rows",
     replace: "if (left) return rows",
-    scenario
+    scenario: "duels"
   },
   {
     name: "lease-kept-though-the-refresh-failed",
@@ -166,7 +166,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     find: "        const rows = yield* statement\n",
     replace: "        if (!left) validUntil = before + BigInt(Math.floor(seconds * 1e9))\n" +
       "        const rows = yield* statement\n",
-    scenario
+    scenario: "duels"
   },
   {
     name: "lease-kept-when-leaving",
@@ -174,7 +174,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: leases,
     find: "          left = true\n          validUntil = 0n\n",
     replace: "",
-    scenario: "handovers"
+    scenario: "duels"
   },
   {
     name: "shards-taken-from-the-living",
@@ -182,7 +182,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "if (owner !== undefined && owner !== address && alive.has(owner)) continue",
     replace: "if (owner !== undefined && owner !== address && alive.size === 0) continue",
-    scenario
+    scenario: "duels"
   },
   {
     name: "refresh-extends-by-half",
@@ -190,7 +190,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     file: statements,
     find: "  const expires = transaction.now + double(values[1]) * SECOND_MICROS",
     replace: "  const expires = transaction.now + (double(values[1]) * SECOND_MICROS) / 2",
-    scenario
+    scenario: "duels"
   },
   {
     name: "life-goes-on-after-a-failed-append",

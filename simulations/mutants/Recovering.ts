@@ -148,7 +148,7 @@ export const recovering: ReadonlyArray<Mutant> = [
     file: stateCodec,
     find: "state.ended.add(r.u56())",
     replace: "r.u56()",
-    scenario: "visitors"
+    scenario: "farewells"
   },
   {
     name: "snapshot-drops-the-index-of-locks",

@@ -33,7 +33,7 @@ export const storing: ReadonlyArray<Mutant> = [
     replace: "        folders.ensure(folder).pipe(\n" +
       "          Effect.zipRight(files.rename(aside, path)),\n" +
       "          Effect.zipRight(writeAll(file, [bytes, SealedObject.seal(bytes)]))\n",
-    scenario
+    scenario: "blackouts"
   },
   {
     name: "folder-known-before-it-is-durable",
@@ -49,7 +49,7 @@ export const storing: ReadonlyArray<Mutant> = [
     file: folders,
     find: "      const next = waiting.get(folder)\n",
     replace: "      const next = running.get(folder) ?? waiting.get(folder)\n",
-    scenario
+    scenario: "blackouts"
   },
   {
     name: "short-write-taken-for-whole",
