@@ -5,6 +5,7 @@ import { Errno } from "#domain/Errno.ts"
 import { Limits } from "#domain/Limits.ts"
 import { END } from "#domain/Locks.ts"
 import * as Chain from "#persistence/Chain.ts"
+import type { JournalService } from "#persistence/Journal.ts"
 import { it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -108,11 +109,57 @@ describe("a zone", () => {
     Effect.gen(function*() {
       const harness = Harness.make()
       const zone = yield* harness.start()
-      yield* zone.ready
-      harness.lease.held = false
+      const epoch = yield* zone.ready
+      harness.lease.take()
       expect((yield* Effect.flip(Harness.names(zone)))._tag).toBe("ZoneUnavailable")
-      harness.lease.held = true
+      harness.lease.give()
+      // Another one may have had the zone in between: only a claim tells.
+      expect((yield* Effect.flip(Harness.names(zone)))._tag).toBe("ZoneUnavailable")
+      expect(yield* zone.ready).toBe(epoch + 1)
       expect(yield* Harness.names(zone)).toEqual([])
+    }))
+
+  it.scoped("claims nothing while its runner holds no lease: whoever has the zone keeps it", () =>
+    Effect.gen(function*() {
+      const before = Harness.make()
+      const old = yield* before.start()
+      yield* old.ready
+      const after = Harness.make(before)
+      const next = yield* after.start()
+      const epoch = yield* next.ready
+      yield* new TestClient(8).send(next, create("a"))
+      before.lease.take()
+      yield* Effect.ignore(new TestClient(7).send(old, create("b")))
+      const waiting = yield* Effect.fork(Effect.flip(old.ready))
+      yield* TestClock.adjust(Duration.seconds(30))
+      expect((yield* Fiber.join(waiting)).message).toContain("its runner holds no lease")
+      expect((yield* next.report(false)).epoch).toBe(epoch)
+      yield* new TestClient(9).send(next, create("c"))
+      before.lease.give()
+      expect(yield* old.ready).toBe(epoch + 1)
+      expect(yield* Harness.names(old)).toEqual(["a", "c"])
+    }))
+
+  it.scoped("gives its claim up if the lease that it was made under is over when it is answered", () =>
+    Effect.gen(function*() {
+      const { blocks, journal } = Harness.make()
+      let claims = 0
+      const service: JournalService = {
+        ...journal.service,
+        claim: (zone, owner) =>
+          Effect.tap(journal.service.claim(zone, owner), () =>
+            Effect.sync(() => {
+              if (++claims > 1) return
+              harness.lease.take()
+              harness.lease.give()
+            }))
+      }
+      const harness = Harness.make({ blocks, journal: { ...journal, service } })
+      const zone = yield* harness.start()
+      const ready = yield* Effect.fork(zone.ready)
+      yield* TestClock.adjust(Duration.seconds(1))
+      expect(yield* Fiber.join(ready)).toBe(2)
+      expect(harness.journal.rows(ZONE).map(({ epoch }) => epoch)).toEqual([2])
     }))
 
   it.scopedLive("comes back from its snapshot and the rows after it, byte for byte", () =>

@@ -134,8 +134,11 @@ export const make = (
 
     /** One life of the zone: from the claim to its death. */
     const live = Effect.gen(function*() {
-      const term = lease.term()
+      if (lease.term() === undefined) lastDeath = "its runner holds no lease"
+      // Without one, the zone may be another runner's by now: a claim would fence that one off.
+      const term = yield* lease.held
       const claim = yield* journal.claim(zone, config.owner)
+      if (lease.term() !== term) return yield* Effect.fail(unavailable("its runner's lease ran out as it was claimed"))
       const recovered = yield* recover(zone, claim.head)
       const now = yield* Elapsed.millis
       seen.clear()
@@ -185,7 +188,7 @@ export const make = (
             else yield* Effect.onError(decide(active, work, deliveries), fall(works, work))
           }
           const wrote = yield* Effect.onError(commit(active), fall(works, undefined))
-          if (!wrote && (active.term === undefined || lease.term() !== active.term)) {
+          if (!wrote && lease.term() !== active.term) {
             const broken = unavailable("its runner's lease has run out")
             if (lease.term() === undefined) return yield* failAll(works, undefined, Cause.fail(broken))
             // Another runner may have had the zone since the claim: only a new one tells.
@@ -414,7 +417,7 @@ class Activation {
   /** Last event of the last snapshot, finished or under way. */
   snapshotSequence: number
   /** Lease of the runner that it was claimed under. */
-  readonly term: number | undefined
+  readonly term: number
   saving = false
   journalBytes = 0
   private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
@@ -424,7 +427,7 @@ class Activation {
     decider: Decider,
     head: Chain.ChainHead,
     snapshotSequence: number,
-    term: number | undefined
+    term: number
   ) {
     this.epoch = epoch
     this.decider = decider

@@ -13,6 +13,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { expect } from "vitest"
@@ -42,7 +43,7 @@ const runnerOf = (lease: Duration.Duration, port = ++runners) =>
   Effect.gen(function*() {
     const context = yield* Layer.build(Layer.fresh(RunnerLeases.layer({ lease })))
     const storage = Context.get(context, RunnerStorage)
-    const { term } = Context.get(context, RunnerLeases.RunnerLease)
+    const { held, term } = Context.get(context, RunnerLeases.RunnerLease)
     const address = new RunnerAddress({ host: "runner", port })
     const self = new Runner({ address, groups: ["zones"], weight: 1 })
     const shards = (...ids: ReadonlyArray<number>) => ids.map((id) => new ShardId({ group: "zones", id }))
@@ -51,6 +52,7 @@ const runnerOf = (lease: Duration.Duration, port = ++runners) =>
       address,
       self,
       term,
+      held,
       holds: () => term() !== undefined,
       storage,
       register: storage.register(self, true),
@@ -225,9 +227,57 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
         const after = yield* Clock.currentTimeNanos
         expect(Number(after - before) / 1e6).toBeGreaterThanOrEqual(Duration.toMillis(SHORT))
         expect(a.holds()).toBe(false)
-        // What nobody wanted is still its own.
-        expect(yield* a.refresh(1, 2)).toEqual([2])
+        // What nobody wanted is lost too: somebody may have had it.
+        expect(yield* a.refresh(1, 2)).toEqual([])
+        expect(yield* b.acquire(1, 2)).toEqual([1, 2])
+        expect(a.holds()).toBe(true)
+      }))
+
+    test("give a runner that overslept its shards again if it asks first", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const [a, b] = [yield* registered(LONG), yield* registered(LONG)]
+        yield* a.acquire(1, 2)
+        yield* endIn(a, 0)
+        expect(yield* a.refresh(1, 2)).toEqual([])
+        expect(yield* a.acquire(2)).toEqual([2])
+        expect(yield* a.refresh(2)).toEqual([2])
         expect(yield* b.acquire(1, 2)).toEqual([1])
+      }))
+
+    test("give a shard to one of two when its owner wakes just as it is taken", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const [a, b] = [yield* registered(LONG), yield* registered(LONG)]
+        const ids = [1, 2, 3, 4, 5, 6, 7, 8]
+        for (let round = 0; round < 40; round++) {
+          expect(yield* a.acquire(...ids)).toEqual(ids)
+          // Now and then it is over while they wait for each other.
+          yield* endIn(a, round % 2 === 0 ? 0 : round / 20_000)
+          const [kept, taken] = yield* Effect.all(
+            round % 4 < 2 ? [a.refresh(...ids), b.acquire(...ids)] : [
+              Effect.zipRight(Effect.yieldNow(), a.refresh(...ids)),
+              b.acquire(...ids)
+            ],
+            { concurrency: "unbounded" }
+          )
+          expect(kept.filter((id) => taken.includes(id))).toEqual([])
+          expect([0, ids.length]).toContain(taken.length)
+          yield* b.releaseAll
+        }
+      }))
+
+    test("give a shard to one of two when its owner leaves and comes back as it is taken", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const [a, b] = [yield* registered(LONG), yield* registered(LONG)]
+        for (let round = 0; round < 20; round++) {
+          expect(yield* a.acquire(1)).toEqual([1])
+          const back = Effect.zipRight(a.unregister, Effect.zipRight(a.register, a.acquire(1)))
+          const [kept, taken] = yield* Effect.all([back, b.acquire(1)], { concurrency: "unbounded" })
+          expect([...kept, ...taken]).toEqual([1])
+          yield* b.releaseAll
+        }
       }))
 
     test("last longer when they are refreshed, and no longer when not", () =>
@@ -241,7 +291,7 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
         expect(yield* b.acquire(1, 2)).toEqual([])
         yield* awaitPast(yield* endIn(a, 0.05))
         expect(yield* b.acquire(1)).toEqual([1])
-        expect(yield* a.refresh(1, 2)).toEqual([2])
+        expect(yield* a.refresh(1, 2)).toEqual([])
       }))
 
     test("give a runner that comes back at its address its shards at once", () =>
@@ -337,6 +387,39 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
           yield* a.refresh()
           expect(a.holds()).toBe(true)
           expect(a.term()).not.toBe(second)
+        })
+      ))
+
+    test("are others when the database says that they were over, whatever their runner's clock says", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const a = yield* registered(LONG)
+        const first = a.term()
+        yield* a.refresh()
+        expect(a.term()).toBe(first)
+        yield* endIn(a, 0)
+        yield* a.refresh()
+        expect(a.holds()).toBe(true)
+        expect(a.term()).not.toBe(first)
+      }))
+
+    test("can be waited for", () =>
+      byHand((clock) =>
+        Effect.gen(function*() {
+          yield* empty
+          const a = yield* runnerOf(Duration.seconds(100))
+          const waiting = yield* Effect.fork(a.held)
+          yield* Effect.yieldNow()
+          expect(waiting.unsafePoll()).toBeNull()
+          yield* a.register
+          expect(yield* Fiber.join(waiting)).toBe(a.term())
+          expect(yield* a.held).toBe(a.term())
+          yield* clock.move(Duration.seconds(90))
+          const again = yield* Effect.fork(a.held)
+          yield* Effect.yieldNow()
+          expect(again.unsafePoll()).toBeNull()
+          yield* a.refresh()
+          expect(yield* Fiber.join(again)).toBe(a.term())
         })
       ))
 

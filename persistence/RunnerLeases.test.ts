@@ -1,10 +1,14 @@
 import * as Database from "#persistence/Database.ts"
 import { migrate } from "#persistence/Migrations.ts"
 import { contract, LeaseDatabase } from "#persistence/RunnerLeases.contract.ts"
+import * as RunnerLeases from "#persistence/RunnerLeases.ts"
 import { realTime } from "#persistence/Suite.testing.ts"
 import { freshDatabase } from "#runners/testing/FreshDatabase.ts"
+import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { expect } from "vitest"
 
 const database = Layer.scoped(
   Database.Database,
@@ -37,5 +41,41 @@ const leaseDatabase = Layer.effect(
     })
   })
 )
+
+it.scopedLive("a runner whose lease ends while it waits for its row gets its shards back from nobody", () =>
+  Effect.gen(function*() {
+    const { query, script } = yield* Database.Database
+    const [a, b] = ["runner:1", "runner:2"]
+    for (const address of [a, b]) yield* query("register", RunnerLeases.REGISTER, [address, "{}", true, 600])
+    yield* query("acquire", RunnerLeases.ACQUIRE, [a, ["zones:2", "zones:1"]])
+    yield* query(
+      "end soon",
+      "update cadastre.runner set expires = clock_timestamp() + interval '0.5 s' where address = $1",
+      [a]
+    )
+    const holder = yield* Effect.fork(
+      script("hold", `select from cadastre.runner where address = '${a}' for update; select pg_sleep(1)`)
+    )
+    const waits = query(
+      "look",
+      "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    )
+    yield* Effect.repeat(
+      query("look", "select from pg_stat_activity where query like 'select from cadastre.runner%pg_sleep%'"),
+      { until: (rows) => rows.length > 0 }
+    )
+    const refreshed = yield* Effect.fork(query("refresh", RunnerLeases.REFRESH, [a, 600]))
+    yield* Effect.repeat(waits, { until: (rows) => rows.length === 1 })
+    yield* Effect.repeat(
+      query("look", "select expires <= clock_timestamp() from cadastre.runner where address = $1", [a]),
+      { until: ([row]) => row?.[0] === true }
+    )
+    const acquired = yield* Effect.fork(query("acquire", RunnerLeases.ACQUIRE, [b, ["zones:1", "zones:2"]]))
+    yield* Effect.repeat(waits, { until: (rows) => rows.length === 2 })
+    yield* Fiber.join(holder)
+    expect(yield* Fiber.join(refreshed)).toEqual([[null, false]])
+    expect(yield* Fiber.join(acquired)).toEqual([["zones:1"], ["zones:2"]])
+    expect(yield* query("refresh", RunnerLeases.REFRESH, [a, 600])).toEqual([[null, true]])
+  }).pipe(Effect.provide(database)))
 
 contract(realTime("the leases of runners", Layer.provideMerge(leaseDatabase, database)))

@@ -20,6 +20,8 @@ import * as Layer from "effect/Layer"
  */
 export class RunnerLease extends Context.Tag("cadastre/RunnerLease")<RunnerLease, {
   readonly term: () => number | undefined
+  /** That number, once the runner holds a lease. */
+  readonly held: Effect.Effect<number>
 }>() {}
 
 /** How much earlier than the database a runner considers its lease over, for clocks that drift. */
@@ -29,28 +31,64 @@ export const LIST = "select runner, healthy and expires > now() from cadastre.ru
 
 export const REGISTER = `
   insert into cadastre.runner as r (address, runner, healthy, expires)
-  values ($1, $2, $3, now() + make_interval(secs => $4))
-  on conflict (address) do update set runner = excluded.runner, healthy = excluded.healthy, expires = excluded.expires
+  values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
+  on conflict (address) do update set
+    runner = excluded.runner, healthy = excluded.healthy, expires = clock_timestamp() + make_interval(secs => $4)
   returning machine`
 
-/** In one order for all, or two runners that want the same shards could wait for each other. */
+/**
+ * Takes shards that are nobody's, its own, and those of runners that are gone. Such a runner's row is locked, so that
+ * it cannot come back meanwhile: who waited for the lock finds a lease that was extended, or one that stays over. A
+ * row of a shard that is not the one that was judged is somebody's who came in between.
+ *
+ * Locks are taken in one order by all, or two could wait for each other: first runners, all before any shard (the
+ * count sees to it), then shards, each in their order.
+ */
 export const ACQUIRE = `
+  with gone as materialized (
+    select r.address from cadastre.runner r
+    where r.expires <= clock_timestamp()
+      and r.address in (select s.address from cadastre.shard s where s.shard = any($2::text[]) and s.address <> $1)
+    order by r.address for share
+  ), free as materialized (
+    select s.shard, s.xmin as version from cadastre.shard s
+    where s.shard = any($2::text[]) and (
+      s.address in (select address from gone)
+      or not exists (select from cadastre.runner r where r.address = s.address)
+    )
+  )
   insert into cadastre.shard as s (shard, address)
-  select wanted, $1 from unnest($2::text[]) as wanted order by wanted
+  select wanted, $1 from unnest($2::text[]) as wanted where (select count(*) from gone) >= 0 order by wanted
   on conflict (shard) do update set address = excluded.address
-    where s.address = $1
-      or not exists (select from cadastre.runner r where r.address = s.address and r.expires > now())
+    where s.address = $1 or exists (select from free where free.shard = s.shard and free.version = s.xmin)
   returning shard`
 
-/** No row if there is no lease to extend; one without a shard if it holds none. */
+/**
+ * No row if there is no lease to extend; one without a shard if it holds none. A lease that is over once its row is
+ * locked begins anew and has lost its shards: others may have had them.
+ */
 export const REFRESH = `
-  with lease as (
-    update cadastre.runner set expires = now() + make_interval(secs => $2) where address = $1 returning 1
+  with locked as materialized (
+    select expires from cadastre.runner where address = $1 for update
+  ), lease as materialized (
+    select expires > clock_timestamp() as lasted from locked
+  ), extended as (
+    update cadastre.runner set expires = clock_timestamp() + make_interval(secs => $2)
+    from lease where address = $1 returning lease.lasted
+  ), lost as (
+    select s.shard from cadastre.shard s, lease where not lease.lasted and s.address = $1
+    order by s.shard for update of s
+  ), dropped as (
+    delete from cadastre.shard s using lost where s.shard = lost.shard and s.address = $1
   )
-  select shard from lease left join cadastre.shard on address = $1`
+  select s.shard, lasted from extended left join cadastre.shard s on lasted and s.address = $1`
 
 /** Runners whose lease ran out this long ago are forgotten. */
-export const FORGET = "delete from cadastre.runner where expires < now() - interval '1 day'"
+export const FORGET = `
+  with gone as (
+    select address from cadastre.runner where expires < now() - interval '1 day' order by address for update
+  )
+  delete from cadastre.runner r using gone where r.address = gone.address`
 
 export const UNREGISTER = "delete from cadastre.runner where address = $1"
 
@@ -73,6 +111,7 @@ export const layer = (options: {
     let validUntil = 0n
     let term = 0
     let left = true
+    const extended = Effect.unsafeMakeLatch(false)
 
     /** The lease counts from before the statement that extends it. */
     const extending = (statement: Effect.Effect<ReadonlyArray<Row>, DatabaseError>) =>
@@ -80,8 +119,10 @@ export const layer = (options: {
         const before = yield* Clock.currentTimeNanos
         const rows = yield* statement
         if (left || rows.length === 0) return rows
-        if ((yield* Clock.currentTimeNanos) >= validUntil) term++
+        const lasted = rows[0]?.[1] !== false
+        if (!lasted || (yield* Clock.currentTimeNanos) >= validUntil) term++
         validUntil = before + BigInt(Math.floor(seconds * (1 - MARGIN) * 1e9))
+        extended.unsafeOpen()
         return rows
       })
     const orFail = <A>(effect: Effect.Effect<A, DatabaseError>): Effect.Effect<A, PersistenceError> =>
@@ -116,6 +157,13 @@ export const layer = (options: {
       release: (address, shard) => orFail(Effect.asVoid(database.query("release a shard", RELEASE, [address, shard]))),
       releaseAll: (address) => orFail(Effect.asVoid(database.query("release all shards", RELEASE_ALL, [address])))
     })
-    const lease = RunnerLease.of({ term: () => clock.unsafeCurrentTimeNanos() < validUntil ? term : undefined })
+    const termNow = () => clock.unsafeCurrentTimeNanos() < validUntil ? term : undefined
+    const held: Effect.Effect<number> = Effect.suspend(() => {
+      const now = termNow()
+      if (now !== undefined) return Effect.succeed(now)
+      extended.unsafeClose()
+      return Effect.zipRight(extended.await, held)
+    })
+    const lease = RunnerLease.of({ term: termNow, held })
     return Context.make(RunnerStorage.RunnerStorage, storage).pipe(Context.add(RunnerLease, lease))
   }))

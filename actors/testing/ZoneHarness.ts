@@ -24,16 +24,40 @@ export const ROOT = InodeNumber.rootOf(ZONE)
 export interface Harness {
   readonly journal: MemoryJournal.MemoryJournal
   readonly blocks: MemoryBlockStore.MemoryBlockStore
-  /** Whether the runner holds its lease. */
-  readonly lease: { held: boolean }
+  readonly lease: TestLease
   /** Another life of the zone, beside those that run. */
   readonly start: (config?: Partial<Zone.ZoneConfig>) => Effect.Effect<Zone.Zone, never, Scope.Scope>
 }
 
-export const make = (): Harness => {
-  const journal = MemoryJournal.make()
-  const blocks = MemoryBlockStore.make()
-  const lease = { held: true }
+/** The runner's lease: it holds one until it is taken from it, and another one once it is given back. */
+export class TestLease {
+  private now: number | undefined = 1
+  private last = 1
+  private readonly there = Effect.unsafeMakeLatch(true)
+  readonly term = (): number | undefined => this.now
+  readonly held: Effect.Effect<number> = Effect.suspend(() =>
+    this.now === undefined ? Effect.zipRight(this.there.await, this.held) : Effect.succeed(this.now)
+  )
+
+  take(): void {
+    this.now = undefined
+    this.there.unsafeClose()
+  }
+
+  give(): void {
+    this.now = ++this.last
+    this.there.unsafeOpen()
+  }
+}
+
+/** A runner over a journal and blocks of its own, or over those of another one. */
+export const make = (
+  { blocks, journal }: Pick<Harness, "blocks" | "journal"> = {
+    journal: MemoryJournal.make(),
+    blocks: MemoryBlockStore.make()
+  }
+): Harness => {
+  const lease = new TestLease()
   return {
     journal,
     blocks,
@@ -48,7 +72,7 @@ export const make = (): Harness => {
       }).pipe(
         Effect.provideService(Journal, journal.service),
         Effect.provideService(BlockStore, blocks.service),
-        Effect.provideService(RunnerLease, { term: () => lease.held ? 1 : undefined })
+        Effect.provideService(RunnerLease, lease)
       )
   }
 }

@@ -115,15 +115,15 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "reads-without-a-lease",
     about: "Reads are answered though the runner's lease has run out: another one may have the zone by now.",
     file: zone,
-    find: "if (!wrote && (active.term === undefined || lease.term() !== active.term)) {",
-    replace: "if (!wrote && active.term === undefined) {",
+    find: "if (!wrote && lease.term() !== active.term) {",
+    replace: "if (!wrote && active.term < 0) {",
     scenario: "duels"
   },
   {
     name: "reads-over-a-gap-of-leases",
     about: "Reads are answered whenever there is a lease, though it was over in between and the zone was another's.",
     file: zone,
-    find: "if (!wrote && (active.term === undefined || lease.term() !== active.term)) {",
+    find: "if (!wrote && lease.term() !== active.term) {",
     replace: "if (!wrote && lease.term() === undefined) {",
     scenario: "duels"
   },
@@ -131,7 +131,7 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "lease-terms-not-counted",
     about: "A lease that was over and is there again counts as the same: zones of before go on answering reads.",
     file: leases,
-    find: "if ((yield* Clock.currentTimeNanos) >= validUntil) term++",
+    find: "if (!lasted || (yield* Clock.currentTimeNanos) >= validUntil) term++",
     replace: "if (validUntil === 0n) term++",
     scenario: "duels"
   },
@@ -180,16 +180,40 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "shards-taken-from-the-living",
     about: "Shards are taken from a runner whose lease is good: two runners hold one zone.",
     file: statements,
-    find: "if (owner !== undefined && owner !== address && alive.has(owner)) continue",
-    replace: "if (owner !== undefined && owner !== address && alive.size === 0) continue",
+    find: "(row === seen.get(shard) && free.has(row.address))",
+    replace: "row === seen.get(shard)",
     scenario: "duels"
   },
   {
     name: "refresh-extends-by-half",
     about: "A refresh extends the lease in the database by half of what the runner counts on.",
     file: statements,
-    find: "  const expires = transaction.now + double(values[1]) * SECOND_MICROS",
-    replace: "  const expires = transaction.now + (double(values[1]) * SECOND_MICROS) / 2",
+    find: "  const expires = transaction.clock() + double(values[1]) * SECOND_MICROS",
+    replace: "  const expires = transaction.clock() + (double(values[1]) * SECOND_MICROS) / 2",
+    scenario: "duels"
+  },
+  {
+    name: "refresh-revives-what-was-lost",
+    about: "A lease that ran out comes back with its shards, though another one may be taking them just now.",
+    file: statements,
+    find: "const lasted = row.expires > transaction.clock()",
+    replace: "const lasted = row.expires > 0",
+    scenario: "duels"
+  },
+  {
+    name: "shards-taken-by-an-old-look",
+    about: "Whose lease is over is judged before its row is locked: it may have been extended since.",
+    file: statements,
+    find: "if (isOver(yield* lockRunner(tables, owner, transaction, \"share\"))) free.add(owner)",
+    replace: "free.add(owner)",
+    scenario: "duels"
+  },
+  {
+    name: "claims-without-a-lease",
+    about: "A zone claims though its runner holds no lease: it fences off the one that has the zone by now.",
+    file: zone,
+    find: "const term = yield* lease.held\n",
+    replace: "const term = lease.term() ?? -1\n",
     scenario: "duels"
   },
   {

@@ -81,7 +81,7 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     [2, () => [Leases.LIST]],
     [3, () => [Leases.REGISTER, address(), `{"runner":${dice.below(9)}}`, dice.chance(50), lease()]],
     [5, () => [Leases.ACQUIRE, address(), dice.chance(90) ? distinct() : ["zones:1", "zones:1"]]],
-    [5, () => [Leases.REFRESH, address(), lease()]],
+    [8, () => [Leases.REFRESH, address(), lease()]],
     [1, () => [Leases.FORGET]],
     [1, () => [Leases.UNREGISTER, address()]],
     [1, () => [Leases.JUDGE, address(), dice.chance(50)]],

@@ -263,7 +263,7 @@ export class PostgresServer {
       locks: this.locks,
       end,
       request,
-      now: this.now,
+      clock: () => this.now,
       granted: (transaction) => this.world.soon(this.process, () => this.proceed(transaction))
     })
     this.running.set(transaction, fault)

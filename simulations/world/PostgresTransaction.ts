@@ -21,13 +21,15 @@ export interface TransactionOptions {
   readonly locks: PostgresLocks
   readonly end: End
   readonly request: PostgresRequest
-  readonly now: number
+  readonly clock: () => number
   readonly granted: (transaction: PostgresTransaction) => void
 }
 
 export class PostgresTransaction implements LockHolder {
   /** `now()`: microseconds since 1970 by the server's clock, when it began. */
   readonly now: number
+  /** `clock_timestamp()` */
+  readonly clock: () => number
   readonly end: End
   readonly request: PostgresRequest
   /** When the server gives it up, by the world's time. */
@@ -45,12 +47,13 @@ export class PostgresTransaction implements LockHolder {
   private readonly locks: PostgresLocks
   private readonly effects: Array<() => void> = []
 
-  constructor({ end, granted, locks, now, request, world }: TransactionOptions) {
+  constructor({ clock, end, granted, locks, request, world }: TransactionOptions) {
     this.world = world
     this.locks = locks
     this.end = end
     this.request = request
-    this.now = now
+    this.now = clock()
+    this.clock = clock
     this.deadline = world.now + request.millisMax * 1000
     this.granted = () => granted(this)
   }

@@ -93,27 +93,34 @@ const snapshotKey = (zone: number, sequence: number): string => `snapshot ${zone
 /** A number is drawn before the conflict is found, and is lost then. */
 const register: PostgresWrite = function*(tables, values, transaction) {
   const [address, runner, healthy] = [text(values[0]), text(values[1]), bool(values[2])]
-  const expires = transaction.now + double(values[3]) * SECOND_MICROS
   const drawn = ++tables.machine
   yield* transaction.exclusive(runnerKey(address))
+  const expires = transaction.clock() + double(values[3]) * SECOND_MICROS
   const machine = tables.runner.get(address)?.machine ?? drawn
   transaction.write(() => tables.runner.set(address, { address, machine, runner, healthy, expires }))
   return [[machine]]
 }
 
-/** The runners' leases are those at the beginning; the shards are as they are when they are locked. */
+/** Which row a shard has, and who is a runner, is as at the beginning; whose lease is over, as its row is locked. */
 const acquire: PostgresWrite = function*(tables, values, transaction) {
   const address = text(values[0])
-  const alive = new Set<string>()
-  for (const runner of tables.runner.values()) if (runner.expires > transaction.now) alive.add(runner.address)
+  const wanted = [...texts(values[1])].sort()
+  const seen = new Map(wanted.map((shard) => [shard, tables.shard.get(shard)]))
+  const owners = new Set([...seen.values()].flatMap((row) => row === undefined ? [] : [row.address]))
+  const free = new Set([...owners].filter((owner) => !tables.runner.has(owner)))
+  const isOver = (runner: RunnerRow | undefined): boolean =>
+    runner !== undefined && runner.expires <= transaction.clock()
+  const gone = [...owners].filter((owner) => owner !== address && isOver(tables.runner.get(owner))).sort()
+  for (const owner of gone) if (isOver(yield* lockRunner(tables, owner, transaction, "share"))) free.add(owner)
   const taken: Array<Row> = []
-  for (const shard of [...texts(values[1])].sort()) {
+  for (const shard of wanted) {
     yield* transaction.exclusive(shardKey(shard))
     if (taken.at(-1)?.[0] === shard) {
       throw new PostgresRefused("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time")
     }
-    const owner = tables.shard.get(shard)?.address
-    if (owner !== undefined && owner !== address && alive.has(owner)) continue
+    const row = tables.shard.get(shard)
+    const isFree = row === undefined || row.address === address || (row === seen.get(shard) && free.has(row.address))
+    if (!isFree) continue
     transaction.write(() => tables.putShard(shard, address))
     taken.push([shard])
   }
@@ -123,12 +130,15 @@ const acquire: PostgresWrite = function*(tables, values, transaction) {
 /** The shards are those at the beginning, however long it waits for the lease. */
 const refresh: PostgresWrite = function*(tables, values, transaction) {
   const address = text(values[0])
-  const expires = transaction.now + double(values[1]) * SECOND_MICROS
   const shards = shardsOf(tables, address)
   const row = yield* lockRunner(tables, address, transaction)
   if (row === undefined) return []
+  const lasted = row.expires > transaction.clock()
+  const expires = transaction.clock() + double(values[1]) * SECOND_MICROS
   transaction.write(() => tables.runner.set(address, { ...row, expires }))
-  return shards.length === 0 ? [[null]] : shards.map(({ shard }) => [shard])
+  if (lasted && shards.length > 0) return shards.map(({ shard }) => [shard, true])
+  if (!lasted) yield* dropAll(tables, shards, transaction)
+  return [[null, lasted]]
 }
 
 const judge: PostgresWrite = function*(tables, values, transaction) {
@@ -147,7 +157,8 @@ const unregister: PostgresWrite = function*(tables, values, transaction) {
 
 const forget: PostgresWrite = function*(tables, _values, transaction) {
   const isGone = (row: RunnerRow): boolean => row.expires < transaction.now - DAY_MICROS
-  for (const { address } of [...tables.runner.values()].filter(isGone)) {
+  const gone = [...tables.runner.values()].filter(isGone).map(({ address }) => address).sort()
+  for (const address of gone) {
     const row = yield* lockRunner(tables, address, transaction)
     if (row !== undefined && isGone(row)) transaction.write(() => tables.runner.delete(address))
   }
@@ -162,9 +173,17 @@ const release: PostgresWrite = function*(tables, values, transaction) {
 }
 
 const releaseAll: PostgresWrite = function*(tables, values, transaction) {
-  const rows = shardsOf(tables, text(values[0])).toSorted((a, b) => (a.shard < b.shard ? -1 : 1))
-  for (const row of rows) yield* drop(tables, row, transaction)
+  yield* dropAll(tables, shardsOf(tables, text(values[0])), transaction)
   return []
+}
+
+/** In the order in which others acquire them. */
+function* dropAll(
+  tables: PostgresTables,
+  rows: ReadonlyArray<ShardRow>,
+  transaction: PostgresTransaction
+): Work<void> {
+  for (const row of rows.toSorted((a, b) => (a.shard < b.shard ? -1 : 1))) yield* drop(tables, row, transaction)
 }
 
 /** Deletes a shard's row if it is still the same runner's. */
@@ -182,11 +201,12 @@ function* drop(
 function* lockRunner(
   tables: PostgresTables,
   address: string,
-  transaction: PostgresTransaction
+  transaction: PostgresTransaction,
+  mode: "exclusive" | "share" = "exclusive"
 ): Work<RunnerRow | undefined> {
   const before = tables.runner.get(address)
   if (before === undefined) return undefined
-  yield* transaction.exclusive(runnerKey(address))
+  yield* transaction[mode](runnerKey(address))
   const row = tables.runner.get(address)
   return row?.machine === before.machine ? row : undefined
 }
