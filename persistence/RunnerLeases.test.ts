@@ -48,9 +48,9 @@ it.scopedLive("a runner whose lease ends while it waits for its row gets its sha
     const [a, b] = ["runner:1", "runner:2"]
     for (const address of [a, b]) yield* query("register", RunnerLeases.REGISTER, [address, "{}", true, 600])
     yield* query("acquire", RunnerLeases.ACQUIRE, [a, ["zones:2", "zones:1"]])
-    yield* query(
+    const [end] = yield* query(
       "end soon",
-      "update cadastre.runner set expires = clock_timestamp() + interval '0.5 s' where address = $1",
+      "update cadastre.runner set expires = clock_timestamp() + interval '0.5 s' where address = $1 returning expires::text",
       [a]
     )
     const holder = yield* Effect.fork(
@@ -75,6 +75,10 @@ it.scopedLive("a runner whose lease ends while it waits for its row gets its sha
     yield* Fiber.join(holder)
     expect(yield* Fiber.join(refreshed)).toEqual([[null, false]])
     expect(yield* Fiber.join(acquired)).toEqual([["zones:1"], ["zones:2"]])
+    // It counts from when the row was written, not from when the statement began to wait.
+    const counted =
+      "select expires - make_interval(secs => 600) > $2::timestamptz from cadastre.runner where address = $1"
+    expect(yield* query("look", counted, [a, end?.[0] as string])).toEqual([[true]])
     expect(yield* query("refresh", RunnerLeases.REFRESH, [a, 600])).toEqual([[null, true]])
   }).pipe(Effect.provide(database)))
 

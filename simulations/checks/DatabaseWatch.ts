@@ -5,12 +5,15 @@
 import * as SealedObject from "#persistence/blocks/SealedObject.ts"
 import type { SnapshotRecord } from "#persistence/Journal.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
+import { leaseWatch } from "#simulations/checks/LeaseWatch.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import type { TablesWatch } from "#simulations/world/PostgresTables.ts"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
 
 export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => ({
+  onCommit: leaseWatch(cluster),
+
   onAppend: ({ epoch, first, zone }) => {
     const now = cluster.storage.postgres.tables.zone.get(zone)?.epoch
     if (now === epoch) return
@@ -23,7 +26,9 @@ export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => ({
   onShardTaken: (shard, from, by) => {
     const runner = cluster.runners.get(hostOf(from))
     // One that has just come up holds nothing yet of what it held in its last life.
-    if (runner === undefined || !runner.holdsLease() || cluster.ageOf(runner) < cluster.scenario.leaseSeconds) return
+    if (
+      runner === undefined || runner.leaseTerm() === undefined || cluster.ageOf(runner) < cluster.scenario.leaseSeconds
+    ) return
     cluster.violate("a lease ends before another begins", `shard ${shard} goes to ${by}, ${from} believes in its lease`)
   },
 

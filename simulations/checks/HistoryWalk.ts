@@ -1,13 +1,14 @@
 /**
  * A zone's history walked from its first event: times only go forth, the invariants hold after every batch, locks are
  * granted first come first served, each life of the zone began where the one before ended, and each snapshot that was
- * ever taken is the state of its event, bit for bit, and there if it is recorded. Not `audit/Verify`, which looks at
+ * ever taken is the state of its event, bit for bit, brings it back, and is there if it is recorded. Not `audit/Verify`, which looks at
  * the chain and at the end.
  */
 import * as JournalStream from "#audit/JournalStream.ts"
 import { digestOf } from "#audit/Verify.ts"
 import type { ClientService } from "#client/Client.ts"
 import * as Batch from "#domain/Batch.ts"
+import * as StateCodec from "#domain/codec/StateCodec.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
 import { problemsOf as brokenInvariantsOf } from "#domain/testing/Invariants.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
@@ -63,7 +64,16 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
           broken = true
           violations.push({ rule: "invariants hold", text: `zone ${zone}, event ${row.last}: ${problem}` })
         }
-        if (wanted.has(row.last)) digests.set(row.last, digestOf(state))
+        if (!wanted.has(row.last)) return
+        const digest = digestOf(state)
+        digests.set(row.last, digest)
+        const back = StateCodec.decode(Buffer.concat(Array.from(StateCodec.encode(state), (run) => Buffer.from(run))))
+        if (Buffer.compare(digestOf(back), digest) !== 0) {
+          violations.push({
+            rule: "a snapshot brings everything back",
+            text: `zone ${zone}, event ${row.last}: what comes back from its bytes gives others`
+          })
+        }
       }))
     for (const record of taken) {
       const problem = falsehoodOf(record, digests.get(record.head.sequence)) ??

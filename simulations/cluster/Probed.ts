@@ -7,13 +7,18 @@ import * as Effect from "effect/Effect"
 export const journal = (
   world: World,
   inner: JournalService,
-  { onClaim, onSnapshot }: {
+  { onClaim, onClaiming, onSnapshot }: {
+    readonly onClaiming: (zone: number, owner: string) => void
     readonly onClaim: (zone: number, claim: Claim) => void
     readonly onSnapshot: (record: SnapshotRecord) => void
   }
 ): JournalService => ({
   ...inner,
-  claim: (zone, owner) => Effect.tap(inner.claim(zone, owner), (claim) => Effect.sync(() => onClaim(zone, claim))),
+  claim: (zone, owner) =>
+    Effect.suspend(() => {
+      onClaiming(zone, owner)
+      return Effect.tap(inner.claim(zone, owner), (claim) => Effect.sync(() => onClaim(zone, claim)))
+    }),
   append: (row) =>
     Effect.tapError(inner.append(row), (error) =>
       Effect.sync(() => {

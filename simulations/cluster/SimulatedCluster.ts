@@ -95,6 +95,9 @@ export class SimulatedCluster {
       snapshotEvents,
       onSnapshot: (record) => this.snapshots.push(record),
       onStored: () => this.expectingBlocks.shift()?.(),
+      onClaiming: (zone, owner, term) => {
+        if (term === undefined) this.violate("who claims holds a lease", `zone ${zone}: ${owner} holds none`)
+      },
       onClaim: (zone, claim) => this.claims.push({ ...claim, zone }),
       database: (process) => this.storage.database(process),
       store: (process) => this.storage.store(process)

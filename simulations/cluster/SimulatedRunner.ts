@@ -35,6 +35,8 @@ export interface RunnerOptions {
   readonly onSnapshot: (record: SnapshotRecord) => void
   /** Told of each block that is stored, when its writer is about to know. */
   readonly onStored: () => void
+  /** Told of who asks for a zone, with the lease that it is asked under. */
+  readonly onClaiming: (zone: number, owner: string, term: number | undefined) => void
   /** Told of what each zone begins a life with. */
   readonly onClaim: (zone: number, claim: Claim) => void
   /** What the runner sees of the database and of the block store. */
@@ -46,8 +48,8 @@ export interface SimulatedRunner {
   readonly process: Process
   /** Whether it serves. */
   readonly serves: () => boolean
-  /** Whether it believes that it holds its lease. */
-  readonly holdsLease: () => boolean
+  /** The lease that it believes to hold, frozen or not. */
+  readonly leaseTerm: () => number | undefined
   /** As SIGTERM: hands its zones over and ends. */
   readonly stop: () => void
 }
@@ -60,7 +62,10 @@ export const start = (network: Network, process: Process, options: RunnerOptions
     const database = yield* options.database(process)
     const store = Probed.store(process.world, yield* options.store(process), options.onStored)
     const storage = yield* Layer.build(Layer.provideMerge(PostgresJournal.layer, Layer.succeed(Database, database)))
-    const journal = Probed.journal(process.world, Context.get(storage, Journal), options)
+    const journal = Probed.journal(process.world, Context.get(storage, Journal), {
+      ...options,
+      onClaiming: (zone, owner) => options.onClaiming(zone, owner, lease?.term())
+    })
     const address = { host: process.name, port: PORT }
     const clusterFeed = makeServer(address)
     const purposes = new Map<number | string, Accept>()
@@ -87,7 +92,7 @@ export const start = (network: Network, process: Process, options: RunnerOptions
   return {
     process,
     serves: () => serves && !process.isDead,
-    holdsLease: () => !process.isDead && lease?.term() !== undefined,
+    leaseTerm: () => process.isDead ? undefined : lease?.term(),
     stop: () => process.world.soon(process, () => Deferred.unsafeDone(stopping, Effect.void))
   }
 }

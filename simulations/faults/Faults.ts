@@ -3,6 +3,7 @@
  * some time later. A new one is a function and a line here.
  */
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
+import { PORT } from "#simulations/cluster/SimulatedRunner.ts"
 import type { PostgresFault } from "#simulations/world/PostgresFaults.ts"
 import { MILLI, SECOND } from "#simulations/world/World.ts"
 
@@ -94,6 +95,27 @@ const oversleep: Fault = (cluster) => {
       process.freeze()
       world.later(world.between(5 * MILLI, 150 * MILLI), undefined, () => process.wake())
     })
+  })
+}
+
+/** A runner sleeps so long that the others have forgotten it; somebody who notices that it is of no use restarts it. */
+const forgetRunner: Fault = (cluster) => {
+  const { scenario: { leaseSeconds }, storage: { postgres }, world } = cluster
+  const found = aRunner(cluster)
+  if (found === undefined || found[1].process.isFrozen) return
+  const [name, { process }] = found
+  world.fault("runner forgotten", name)
+  process.freeze()
+  world.later(1.2 * leaseSeconds * SECOND, undefined, () => {
+    const address = `${name}:${PORT}`
+    const row = postgres.tables.runner.get(address)
+    // What the next one that registers does a day later.
+    if (row !== undefined && row.expires <= postgres.now) postgres.tables.runner.delete(address)
+    process.wake()
+  })
+  world.later(world.between(2 * leaseSeconds * SECOND, 4 * leaseSeconds * SECOND), undefined, () => {
+    process.kill()
+    restartSoon(cluster, name)
   })
 }
 
@@ -306,6 +328,7 @@ export const faults = {
   stopRunner,
   freezeRunner,
   oversleep,
+  forgetRunner,
   duel,
   killClient,
   freezeClient,

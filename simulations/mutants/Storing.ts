@@ -24,16 +24,32 @@ export const storing: ReadonlyArray<Mutant> = [
     scenario
   },
   {
-    name: "disk-syncs-after-the-rename",
-    about: "A block is renamed into place before its bytes are written and synced.",
+    name: "folder-synced-before-the-rename",
+    about: "The folder is synced before the rename and not after it: a power cut takes the block's name back.",
     file: disk,
-    find: "        writeAll(file, [bytes, SealedObject.seal(bytes)]).pipe(\n" +
-      "          Effect.zipRight(folders.ensure(folder)),\n" +
-      "          Effect.zipRight(files.rename(aside, path))\n",
-    replace: "        folders.ensure(folder).pipe(\n" +
-      "          Effect.zipRight(files.rename(aside, path)),\n" +
-      "          Effect.zipRight(writeAll(file, [bytes, SealedObject.seal(bytes)]))\n",
-    scenario: "blackouts"
+    find: "          Effect.zipRight(files.rename(aside, path))\n" +
+      "        )\n" +
+      "      return files.create(aside).pipe(\n" +
+      "        Effect.flatMap((file) => Effect.tapError(place(file), () => discard(files, aside))),\n" +
+      "        Effect.tapError(({ code }) => Effect.sync(() => code === \"ENOENT\" && folders.forget(folder))),\n" +
+      "        Effect.mapError((failure) =>\n" +
+      "          isFull(failure)\n" +
+      "            ? new BlockStore.StoreFull({ key, store, reason: failure.message })\n" +
+      "            : unavailable(store, `put ${key}`, failure)\n" +
+      "        ),\n" +
+      "        Effect.zipRight(attempt(store, `put ${key}`, folders.sync(folder)))\n",
+    replace: "          Effect.zipRight(folders.sync(folder)),\n" +
+      "          Effect.zipRight(files.rename(aside, path))\n" +
+      "        )\n" +
+      "      return files.create(aside).pipe(\n" +
+      "        Effect.flatMap((file) => Effect.tapError(place(file), () => discard(files, aside))),\n" +
+      "        Effect.tapError(({ code }) => Effect.sync(() => code === \"ENOENT\" && folders.forget(folder))),\n" +
+      "        Effect.mapError((failure) =>\n" +
+      "          isFull(failure)\n" +
+      "            ? new BlockStore.StoreFull({ key, store, reason: failure.message })\n" +
+      "            : unavailable(store, `put ${key}`, failure)\n" +
+      "        )\n",
+    scenario
   },
   {
     name: "folder-known-before-it-is-durable",

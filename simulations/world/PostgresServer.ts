@@ -372,6 +372,7 @@ export class PostgresServer {
     for (let next = this.committing[0]; next !== undefined && next.flushedAt <= until; next = this.committing[0]) {
       this.committing.shift()
       next.apply()
+      this.tables.watch?.onCommit()
       this.answer(next)
     }
   }

@@ -29,8 +29,9 @@ export interface ShardRow {
   readonly address: string
 }
 
-/** Told of what is about to be committed. */
+/** Told of what is about to be committed, and that something was. */
 export interface TablesWatch {
+  readonly onCommit: () => void
   readonly onAppend: (row: JournalRow) => void
   readonly onSnapshot: (record: SnapshotRecord) => void
   /** A shard that was another runner's. */
