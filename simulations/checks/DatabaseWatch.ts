@@ -11,34 +11,53 @@ import type { TablesWatch } from "#simulations/world/PostgresTables.ts"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
 
-export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => ({
-  onCommit: leaseWatch(cluster),
+export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => {
+  const { tables } = cluster.storage.postgres
+  /** Whom each shard was taken from that nobody gave back. */
+  const takenFrom = new Map<string, string>()
+  return {
+    onCommit: leaseWatch(cluster),
 
-  onAppend: ({ epoch, first, zone }) => {
-    const now = cluster.storage.postgres.tables.zone.get(zone)?.epoch
-    if (now === epoch) return
-    cluster.violate(
-      "who is fenced writes nothing",
-      `zone ${zone}: event ${first} is of epoch ${epoch}, now it is ${now}`
-    )
-  },
+    onAppend: ({ epoch, first, zone }) => {
+      const now = tables.zone.get(zone)?.epoch
+      if (now === epoch) return
+      cluster.violate(
+        "who is fenced writes nothing",
+        `zone ${zone}: event ${first} is of epoch ${epoch}, now it is ${now}`
+      )
+    },
 
-  onShardTaken: (shard, from, by) => {
-    const runner = cluster.runners.get(hostOf(from))
-    // One that has just come up holds nothing yet of what it held in its last life.
-    if (
-      runner === undefined || runner.leaseTerm() === undefined || cluster.ageOf(runner) < cluster.scenario.leaseSeconds
-    ) return
-    cluster.violate("a lease ends before another begins", `shard ${shard} goes to ${by}, ${from} believes in its lease`)
-  },
+    onShardTaken: (shard, from, by) => {
+      if (from === undefined) return void takenFrom.delete(shard)
+      takenFrom.set(shard, from)
+      const runner = cluster.runners.get(hostOf(from))
+      // One that has just come up holds nothing yet of what it held in its last life.
+      if (
+        runner === undefined || runner.leaseTerm() === undefined ||
+        cluster.ageOf(runner) < cluster.scenario.leaseSeconds
+      ) return
+      cluster.violate(
+        "a lease ends before another begins",
+        `shard ${shard} goes to ${by}, ${from} believes in its lease`
+      )
+    },
 
-  onSnapshot: (record) => {
-    const problem = problemOf(cluster, record)
-    if (problem === undefined) return
-    const { head, zone } = record
-    cluster.violate("snapshots are whole", `zone ${zone}, event ${head.sequence}, when it is recorded: ${problem}`)
+    onShardsKept: (shards, by) => {
+      for (const shard of shards) {
+        const owner = tables.shard.get(shard)?.address
+        if (owner === undefined || owner === by || takenFrom.get(shard) !== by) continue
+        cluster.violate("no two hold one shard", `${by} is told that it has shard ${shard}, which ${owner} has taken`)
+      }
+    },
+
+    onSnapshot: (record) => {
+      const problem = problemOf(cluster, record)
+      if (problem === undefined) return
+      const { head, zone } = record
+      cluster.violate("snapshots are whole", `zone ${zone}, event ${head.sequence}, when it is recorded: ${problem}`)
+    }
   }
-})
+}
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
 

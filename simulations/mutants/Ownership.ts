@@ -201,14 +201,6 @@ export const ownership: ReadonlyArray<Mutant> = [
     scenario: "duels"
   },
   {
-    name: "shards-taken-by-an-old-look",
-    about: "Whose lease is over is judged before its row is locked: it may have been extended since.",
-    file: statements,
-    find: "if (isOver(yield* lockRunner(tables, owner, transaction, \"share\"))) free.add(owner)",
-    replace: "free.add(owner)",
-    scenario: "duels"
-  },
-  {
     name: "claims-without-a-lease",
     about: "A zone claims though its runner holds no lease: it fences off the one that has the zone by now.",
     file: zone,

@@ -34,8 +34,10 @@ export interface TablesWatch {
   readonly onCommit: () => void
   readonly onAppend: (row: JournalRow) => void
   readonly onSnapshot: (record: SnapshotRecord) => void
-  /** A shard that was another runner's. */
-  readonly onShardTaken: (shard: string, from: string, by: string) => void
+  /** A shard that was another runner's, or nobody's. */
+  readonly onShardTaken: (shard: string, from: string | undefined, by: string) => void
+  /** Shards that a runner is told are still its own. */
+  readonly onShardsKept: (shards: ReadonlyArray<string>, by: string) => void
 }
 
 export class PostgresTables {
@@ -87,7 +89,7 @@ export class PostgresTables {
 
   putShard(shard: string, address: string): void {
     const before = this.shard.get(shard)
-    if (before !== undefined && before.address !== address) this.watch?.onShardTaken(shard, before.address, address)
+    if (before?.address !== address) this.watch?.onShardTaken(shard, before?.address, address)
     const id = before?.id ?? this.shardsInserted++
     this.shard.delete(shard)
     this.shard.set(shard, { id, shard, address })

@@ -135,10 +135,13 @@ const refresh: PostgresWrite = function*(tables, values, transaction) {
   if (row === undefined) return []
   const lasted = row.expires > transaction.clock()
   const expires = transaction.clock() + double(values[1]) * SECOND_MICROS
-  transaction.write(() => tables.runner.set(address, { ...row, expires }))
-  if (lasted && shards.length > 0) return shards.map(({ shard }) => [shard, true])
+  const kept = lasted ? shards.map(({ shard }) => shard) : []
+  transaction.write(() => {
+    tables.runner.set(address, { ...row, expires })
+    tables.watch?.onShardsKept(kept, address)
+  })
   if (!lasted) yield* dropAll(tables, shards, transaction)
-  return [[null, lasted]]
+  return kept.length === 0 ? [[null, lasted]] : kept.map((shard) => [shard, lasted])
 }
 
 const judge: PostgresWrite = function*(tables, values, transaction) {
