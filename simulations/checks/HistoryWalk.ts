@@ -8,6 +8,7 @@ import * as JournalStream from "#audit/JournalStream.ts"
 import { digestOf } from "#audit/Verify.ts"
 import type { ClientService } from "#client/Client.ts"
 import * as Batch from "#domain/Batch.ts"
+import { Malformed } from "#domain/codec/Reader.ts"
 import * as StateCodec from "#domain/codec/StateCodec.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
 import { problemsOf as brokenInvariantsOf } from "#domain/testing/Invariants.ts"
@@ -67,13 +68,10 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
         if (!wanted.has(row.last)) return
         const digest = digestOf(state)
         digests.set(row.last, digest)
-        const back = StateCodec.decode(Buffer.concat(Array.from(StateCodec.encode(state), (run) => Buffer.from(run))))
-        if (Buffer.compare(digestOf(back), digest) !== 0) {
-          violations.push({
-            rule: "a snapshot brings everything back",
-            text: `zone ${zone}, event ${row.last}: what comes back from its bytes gives others`
-          })
-        }
+        const changed = changeOf(state, digest)
+        if (changed === undefined) return
+        const text = `zone ${zone}, event ${row.last}: what comes back from its bytes ${changed}`
+        violations.push({ rule: "a snapshot brings everything back", text })
       }))
     for (const record of taken) {
       const problem = falsehoodOf(record, digests.get(record.head.sequence)) ??
@@ -83,6 +81,17 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
     }
     return { state, violations } satisfies Walked
   })
+
+/** What is wrong with what the state's bytes bring back. */
+const changeOf = (state: ZoneState, digest: Uint8Array): string | undefined => {
+  const bytes = Buffer.concat(Array.from(StateCodec.encode(state), (run) => Buffer.from(run)))
+  try {
+    return Buffer.compare(digestOf(StateCodec.decode(bytes)), digest) === 0 ? undefined : "is another state"
+  } catch (error) {
+    if (error instanceof Malformed) return `cannot be read: ${error.message}`
+    throw error
+  }
+}
 
 /** Why a snapshot is not the state of its event, which had this digest. */
 const falsehoodOf = (record: SnapshotRecord, digest: Uint8Array | undefined): string | undefined => {

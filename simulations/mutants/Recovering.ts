@@ -178,8 +178,8 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "snapshot-drops-attributes",
     about: "A snapshot brings no extended attributes back.",
     file: stateCodec,
-    find: "if (xattrs > 0) inode.xattrs = new Map()\n  for",
-    replace: "for",
+    find: "inode.xattrs?.set(name, r.string(",
+    replace: "inode.xattrs?.delete(name + r.string(",
     scenario
   },
   {
