@@ -58,8 +58,9 @@ export const replay = (
   Effect.gen(function*() {
     let head = from
     let turn = yield* Elapsed.millis
+    const answered = floorsOf(rows)
     for (const row of rows) {
-      const problem = Chain.problemOf(head, row) ?? applyRow(state, row)
+      const problem = Chain.problemOf(head, row) ?? applyRow(state, row, answered)
       if (problem !== undefined) return yield* damaged(state.zone, head.sequence + 1, problem)
       head = Chain.headOf(row)
       const now = yield* Elapsed.millis
@@ -71,10 +72,25 @@ export const replay = (
     return head
   })
 
-/** Why the row cannot be what happened, if it cannot; else it is applied. */
-const applyRow = (state: ZoneState, row: Chain.JournalRow): string | undefined => {
+/** The highest floors that the rows tell. One that is damaged ends the look; it is named when its turn comes. */
+const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, number> => {
+  const highest = new Map<number, number>()
   try {
-    Batch.apply(state, BatchCodec.decode(row.payload, row.time))
+    for (const { payload } of rows) BatchCodec.noteFloors(payload, highest)
+  } catch (cause) {
+    if (!(cause instanceof Malformed)) throw cause
+  }
+  return highest
+}
+
+/** Why the row cannot be what happened, if it cannot; else it is applied. */
+const applyRow = (
+  state: ZoneState,
+  row: Chain.JournalRow,
+  answered: ReadonlyMap<number, number>
+): string | undefined => {
+  try {
+    Batch.apply(state, BatchCodec.decode(row.payload, row.time), answered)
   } catch (cause) {
     if (cause instanceof Malformed || cause instanceof Contradiction) return cause.message
     throw cause

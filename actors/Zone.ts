@@ -280,7 +280,7 @@ export const make = (
         return {
           epoch: active.epoch,
           sequence: active.head.sequence,
-          inodes: state.inodes.size,
+          inodes: state.inodeCount,
           dataBytes: state.dataBytes,
           sessions: state.sessions.size,
           digest: image?.digest

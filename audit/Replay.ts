@@ -31,16 +31,32 @@ export const replay = (
     let bytes = 0
     return JournalStream.batches(client, zone).pipe(
       Stream.takeWhile(({ row }) => row.first <= until),
-      Stream.runForEach(({ batch, row }) => {
-        rows++
-        bytes += row.payload.length
-        onRow(row.last)
-        const part = upTo(batch, row.first, until)
-        return applied(state, part, row.first, part === batch ? row.last : row.first - 1 + Batch.eventCount(part))
+      Stream.runForEachChunk((page) => {
+        const answered = floorsOf(page, until)
+        return Effect.forEach(page, ({ batch, row }) => {
+          rows++
+          bytes += row.payload.length
+          onRow(row.last)
+          const part = upTo(batch, row.first, until)
+          const last = part === batch ? row.last : row.first - 1 + Batch.eventCount(part)
+          return applied(state, part, answered, row.first, last)
+        }, { discard: true })
       }),
       Effect.map(() => ({ state, rows, bytes }))
     )
   })
+
+/** The highest floors that the whole batches tell. */
+const floorsOf = (page: Iterable<JournalStream.AuditedBatch>, until: number): ReadonlyMap<number, number> => {
+  const highest = new Map<number, number>()
+  for (const { batch, row } of page) {
+    if (row.last > until) break
+    for (const { floor, session } of batch.floors) {
+      if (floor > (highest.get(session) ?? 0)) highest.set(session, floor)
+    }
+  }
+  return highest
+}
 
 /** The batch's commands to the one that the event belongs to. */
 const upTo = (batch: Batch.Batch, first: number, until: number): Batch.Batch => {
@@ -58,6 +74,7 @@ const upTo = (batch: Batch.Batch, first: number, until: number): Batch.Batch => 
 const applied = (
   state: ZoneState,
   batch: Batch.Batch,
+  answered: ReadonlyMap<number, number>,
   first: number,
   last: number
 ): Effect.Effect<void, JournalStream.HistoryBroken> =>
@@ -65,7 +82,7 @@ const applied = (
     const broken = (sequence: number, reason: string): Effect.Effect<never, JournalStream.HistoryBroken> =>
       Effect.fail(new JournalStream.HistoryBroken({ zone: state.zone, sequence, reason }))
     try {
-      Batch.apply(state, batch)
+      Batch.apply(state, batch, answered)
     } catch (cause) {
       if (cause instanceof Contradiction) return broken(Math.max(first, cause.sequence), cause.message)
       throw cause

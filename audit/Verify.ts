@@ -51,7 +51,7 @@ export const verify = (
     }
     const { bytes, rows, state } = replayed.right
     const digest = digestOf(state)
-    const found = { zone, sequence: state.sequence, rows, journalBytes: bytes, inodes: state.inodes.size, digest }
+    const found = { zone, sequence: state.sequence, rows, journalBytes: bytes, inodes: state.inodeCount, digest }
     if (live._tag === "Left") return { ...found, problem: undefined, notCompared: live.left.message }
     if (state.sequence < until) {
       const reason = `the zone has ${until} events, its journal ends at ${state.sequence}`

@@ -20,7 +20,7 @@ export const permits = (inode: Inode, who: Credentials.Credentials, wanted: numb
     return (wanted & EXECUTE) === 0 || inode.entries !== undefined || (inode.mode & 0o111) !== 0
   }
   if (inode.uid === who.uid) return ((inode.mode >> 6) & wanted) === wanted
-  const acl = (inode.mode & Mode.S_IRWXG) === 0 ? undefined : inode.xattrs?.get(Acl.ACCESS)
+  const acl = (inode.mode & Mode.S_IRWXG) === 0 ? undefined : inode.xattr(Acl.ACCESS)
   if (acl !== undefined) {
     const parsed = Acl.parse(acl)
     return parsed !== undefined && Acl.allows(parsed, who, inode.uid, inode.gid, wanted)

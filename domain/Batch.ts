@@ -40,12 +40,13 @@ export const eventCount = (batch: Batch): number => {
 
 /**
  * Applies one command's events and remembers its reply in its session, where a retry will find it.
- * Returns the encoded reply; `completed` gathers what other requests got.
+ * Returns the encoded reply, nothing if it is `silent`: a command that waits, or whose reply nobody will ask for.
+ * `completed` gathers what other requests got.
  */
 export const applyRecord = (
   state: ZoneState,
   record: CommandRecord,
-  waits: boolean,
+  silent: boolean,
   completed?: Array<Completion>
 ): ByteString => {
   for (const event of record.events) {
@@ -59,7 +60,7 @@ export const applyRecord = (
     state.sessions.get(session)?.replies.set(request, reply)
     completed?.push({ session, request, reply })
   }
-  if (waits) return ""
+  if (silent) return ""
   const operation = operationOf(record.operation)
   if (operation === undefined) throw new Contradiction(`operation ${record.operation} is unknown`, state.sequence)
   const reply = encodeReply(record.operation, operation.answer(state, record))
@@ -70,8 +71,8 @@ export const applyRecord = (
 /** The requests of a session that wait, and will not be granted any more. */
 const interrupted = (state: ZoneState, session: number): ReadonlyArray<Completion> => {
   const completions: Array<Completion> = []
-  for (const inode of state.locked) {
-    for (const waiter of state.expect(inode).waiters) {
+  for (const { waiters } of state.locked.values()) {
+    for (const waiter of waiters) {
       if (waiter.session !== session) continue
       completions.push({ session, request: waiter.request, reply: encodeRefusal(Errno.EINTR) })
     }
@@ -84,10 +85,17 @@ export const raiseFloors = (state: ZoneState, floors: ReadonlyArray<Floor>): voi
   for (const { floor, session } of floors) state.sessions.get(session)?.raise(floor)
 }
 
-/** Replays a whole batch. */
-export const apply = (state: ZoneState, batch: Batch): void => {
+/**
+ * Replays a whole batch. `answered` are floors of it and of batches that are replayed after it without fail: replies
+ * below them would be forgotten again, so they are not made.
+ */
+export const apply = (state: ZoneState, batch: Batch, answered?: ReadonlyMap<number, number>): void => {
   state.time = batch.time
-  for (const record of batch.records) applyRecord(state, record, isWait(record))
+  for (const record of batch.records) {
+    const { request, session } = record
+    const forgotten = session === 0 || (answered !== undefined && request < (answered.get(session) ?? 0))
+    applyRecord(state, record, forgotten || isWait(record))
+  }
   raiseFloors(state, batch.floors)
 }
 

@@ -98,7 +98,7 @@ describe("a command that comes twice", () => {
     const { world } = given()
     const [command] = messageOf(world, root, [create(root, 1, "x", true)]).commands
     expect(alone(world, world.message(root, [command!, command!]))).toMatchObject({ outcomes: ["ok", "ok"] })
-    expect(world.live.inodes.size).toBe(2)
+    expect(world.live.inodeCount).toBe(2)
   })
 
   it("is another one in another session", () => {

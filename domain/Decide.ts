@@ -199,8 +199,8 @@ export class Decider {
   }
 
   private isWaiting(session: number, number: number): boolean {
-    for (const inode of this.state.locked) {
-      for (const waiter of this.state.expect(inode).waiters) {
+    for (const { waiters } of this.state.locked.values()) {
+      for (const waiter of waiters) {
         if (waiter.session === session && waiter.request === number) return true
       }
     }

@@ -9,7 +9,8 @@ import * as Locks from "#domain/Locks.ts"
 import * as Mode from "#domain/Mode.ts"
 import { Session } from "#domain/Session.ts"
 import type { Entries } from "#domain/state/Entries.ts"
-import { Inode } from "#domain/state/Inode.ts"
+import type { Inode } from "#domain/state/Inode.ts"
+import { Column } from "#domain/state/pages/InodeColumns.ts"
 import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
 
 /** Applies one event at `state.time`. */
@@ -70,16 +71,35 @@ const zoneFounded = (state: ZoneState, event: Event.ZoneFounded): void => {
   add(state, { ...event, inode: number, parent: number, rdev: 0, target: "" })
 }
 
+/** The event of which there are most: no views. */
 const inodeCreated = (state: ZoneState, event: Event.InodeCreated): void => {
-  const parent = state.expect(event.parent)
-  entriesOf(parent, state).set(event.name, event.inode)
-  touch(state, parent)
-  if (Mode.isDirectory(event.mode)) parent.nlink++
+  const { parent } = event
+  const { entries, table, time } = state
+  if (!table.locate(parent)) state.expect(parent)
+  if (!Mode.isDirectory(table.value(Column.mode))) throw notDirectory(state, parent)
+  if (Mode.isDirectory(event.mode)) table.set(parent, Column.nlink, table.value(Column.nlink) + 1)
+  table.setTime(parent, Column.mtime, time.seconds, time.nanos)
+  table.setTime(parent, Column.ctime, time.seconds, time.nanos)
+  entries.set(parent, event.name, event.inode)
   add(state, event)
 }
 
 const add = (state: ZoneState, fields: Omit<Event.InodeCreated, "_tag" | "name">): void => {
-  state.inodes.set(fields.inode, new Inode({ ...fields, number: fields.inode, time: state.time }))
+  const { row } = state.table
+  const isDirectory = Mode.isDirectory(fields.mode)
+  row.mode = fields.mode
+  row.uid = fields.uid
+  row.gid = fields.gid
+  row.nlink = isDirectory ? 2 : 1
+  row.opens = 0
+  row.size = 0
+  row.rdev = fields.rdev
+  row.parent = isDirectory ? fields.parent : 0
+  row.mtime = row.ctime = row.atime = state.time.seconds
+  row.mtimeNanos = row.ctimeNanos = row.atimeNanos = state.time.nanos
+  if (state.has(fields.inode)) throw new Contradiction(`inode ${fields.inode} is there already`, state.sequence)
+  state.table.add(fields.inode)
+  if (fields.target !== "") state.extras.setTarget(fields.inode, fields.target)
   state.nextInode = InodeNumber.localOf(fields.inode) + 1
 }
 
@@ -151,8 +171,8 @@ const unlinked = (state: ZoneState, parent: Inode, inode: Inode): void => {
 const dropIfUnused = (state: ZoneState, inode: Inode): void => {
   if (inode.nlink > 0 || inode.opens > 0 || inode.locks.length > 0 || inode.waiters.length > 0) return
   setExtents(state, inode, Extents.empty)
-  state.inodes.delete(inode.number)
-  state.locked.delete(inode.number)
+  state.extras.drop(inode.number)
+  state.table.remove(inode.number)
 }
 
 const attributesSet = (state: ZoneState, event: Event.AttributesSet): void => {
@@ -205,10 +225,7 @@ const xattrChanged = (
   value: ByteString | undefined
 ): void => {
   const inode = state.expect(number)
-  inode.xattrs ??= new Map()
-  if (value === undefined) inode.xattrs.delete(name)
-  else inode.xattrs.set(name, value)
-  if (inode.xattrs.size === 0) inode.xattrs = undefined
+  inode.setXattr(name, value)
   inode.ctime = state.time
 }
 
@@ -245,8 +262,7 @@ const setLocks = (
   change: (locks: ReadonlyArray<Locks.Lock>) => ReadonlyArray<Locks.Lock>
 ): void => {
   const inode = state.expect(number)
-  inode.locks = change(inode.locks)
-  indexLocked(state, inode)
+  hold(state, inode, change(inode.locks), inode.waiters)
 }
 
 const setWaiters = (
@@ -255,12 +271,16 @@ const setWaiters = (
   change: (waiters: ReadonlyArray<Locks.Waiter>) => ReadonlyArray<Locks.Waiter>
 ): void => {
   const inode = state.expect(number)
-  inode.waiters = change(inode.waiters)
-  indexLocked(state, inode)
+  hold(state, inode, inode.locks, change(inode.waiters))
 }
 
-const indexLocked = (state: ZoneState, inode: Inode): void => {
-  if (inode.locks.length + inode.waiters.length > 0) state.locked.add(inode.number)
+const hold = (
+  state: ZoneState,
+  inode: Inode,
+  locks: ReadonlyArray<Locks.Lock>,
+  waiters: ReadonlyArray<Locks.Waiter>
+): void => {
+  if (locks.length + waiters.length > 0) state.locked.set(inode.number, { locks, waiters })
   else {
     state.locked.delete(inode.number)
     dropIfUnused(state, inode)
@@ -270,11 +290,8 @@ const indexLocked = (state: ZoneState, inode: Inode): void => {
 const sessionEnded = (state: ZoneState, event: Event.SessionEnded): void => {
   const session = state.expectSession(event.session)
   const isOthers = (lock: Locks.Lock): boolean => lock.session !== session.id
-  for (const number of state.locked) {
-    const inode = state.expect(number)
-    inode.locks = inode.locks.filter(isOthers)
-    inode.waiters = inode.waiters.filter(isOthers)
-    indexLocked(state, inode)
+  for (const [number, held] of state.locked) {
+    hold(state, state.expect(number), held.locks.filter(isOthers), held.waiters.filter(isOthers))
   }
   for (const { inode: number } of session.opens.values()) {
     const inode = state.expect(number)
@@ -286,11 +303,13 @@ const sessionEnded = (state: ZoneState, event: Event.SessionEnded): void => {
 }
 
 const entriesOf = (directory: Inode, state: ZoneState): Entries => {
-  if (directory.entries === undefined) {
-    throw new Contradiction(`inode ${directory.number} is no directory`, state.sequence)
-  }
-  return directory.entries
+  const { entries } = directory
+  if (entries === undefined) throw notDirectory(state, directory.number)
+  return entries
 }
+
+const notDirectory = (state: ZoneState, number: InodeNumber.InodeNumber): Contradiction =>
+  new Contradiction(`inode ${number} is no directory`, state.sequence)
 
 /** The inode's contents changed now. */
 const touch = (state: ZoneState, inode: Inode): void => {

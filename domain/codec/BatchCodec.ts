@@ -25,6 +25,13 @@ export const encode = (writer: Writer, batch: Batch): void => new Encoder(writer
 /** The batch, or `Malformed`. */
 export const decode = (payload: Uint8Array, time: Timestamp.Timestamp): Batch => new Decoder(payload).batch(time)
 
+/** Notes the floors that a payload tells, each session's highest. `Malformed` like `decode`. */
+export const noteFloors = (payload: Uint8Array, highest: Map<number, number>): void => {
+  for (const { floor, session } of new Decoder(payload).floors()) {
+    if (floor > (highest.get(session) ?? 0)) highest.set(session, floor)
+  }
+}
+
 const Tag = {
   InodeCreated: 1,
   EntryLinked: 2,
@@ -370,6 +377,18 @@ class Decoder {
 
   batch(time: Timestamp.Timestamp): Batch {
     const { r } = this
+    const floors = this.floors()
+    const count = r.count(RECORDS_MAX)
+    const records: Array<CommandRecord> = []
+    let last = FIRST
+    for (let i = 0; i < count; i++) records.push(last = this.record(last))
+    r.end()
+    return { time, floors, records }
+  }
+
+  /** The payload's beginning: its sessions, with the floors that some of them have. */
+  floors(): Array<Floor> {
+    const { r } = this
     const version = r.u8()
     if (version !== VERSION) r.fail(`journal codec ${version} is not known here (this program knows ${VERSION})`)
     const floors: Array<Floor> = []
@@ -380,12 +399,7 @@ class Decoder {
       this.sessions.push(session)
       if (floor > 0) floors.push({ session, floor: floor - 1 })
     }
-    const count = r.count(RECORDS_MAX)
-    const records: Array<CommandRecord> = []
-    let last = FIRST
-    for (let i = 0; i < count; i++) records.push(last = this.record(last))
-    r.end()
-    return { time, floors, records }
+    return floors
   }
 
   private session(): number {

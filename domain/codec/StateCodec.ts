@@ -1,6 +1,6 @@
 /**
  * The bytes of a whole zone state: what a snapshot stores and what a digest is taken over. A pure function of
- * the events that made the state, order included, so two replays of one journal agree to the last byte.
+ * what the state says, whatever its pages look like, so two replays of one journal agree to the last byte.
  *
  * It is written in runs, so that a large zone is never one buffer: a header, runs of inodes, and a trailer.
  */
@@ -8,13 +8,14 @@ import { Reader } from "#domain/codec/Reader.ts"
 import { Writer } from "#domain/codec/Writer.ts"
 import * as Extents from "#domain/Extents.ts"
 import { Limits } from "#domain/Limits.ts"
-import type { Lock, LockFamily, LockType } from "#domain/Locks.ts"
+import type { Lock, LockFamily, LockType, Waiter } from "#domain/Locks.ts"
 import { descriptorCodec, Session } from "#domain/Session.ts"
-import { Inode } from "#domain/state/Inode.ts"
+import type { Entries } from "#domain/state/Entries.ts"
+import type { Inode } from "#domain/state/Inode.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 
-export const VERSION = 1
+export const VERSION = 2
 
 const RUN_BYTES = 256 * 1024
 const COUNT_MAX = 2 ** 40
@@ -33,8 +34,8 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
   writeTime(w, state.time)
   w.varint(state.nextInode)
   w.varint(state.nextSlice)
-  w.varint(state.inodes.size)
-  for (const inode of state.inodes.values()) {
+  w.varint(state.inodeCount)
+  for (const inode of state.inodes()) {
     writeInode(w, inode)
     if (w.length > RUN_BYTES) {
       yield w.view()
@@ -42,7 +43,16 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
     }
   }
   w.varint(state.locked.size)
-  for (const number of state.locked) w.u56(number)
+  for (const [number, { locks, waiters }] of state.locked) {
+    w.u56(number)
+    w.varint(locks.length)
+    for (const lock of locks) writeLock(w, lock)
+    w.varint(waiters.length)
+    for (const waiter of waiters) {
+      writeLock(w, waiter)
+      w.varint(waiter.request)
+    }
+  }
   w.varint(state.sessions.size)
   for (const session of state.sessions.values()) {
     writeSession(w, session)
@@ -66,12 +76,11 @@ export const decode = (bytes: Uint8Array): ZoneState => {
   state.time = readTime(r)
   state.nextInode = r.varint()
   state.nextSlice = r.varint()
+  let before = 0
   for (let i = r.count(COUNT_MAX); i > 0; i--) {
-    const inode = readInode(r)
-    state.inodes.set(inode.number, inode)
-    state.dataBytes += Extents.dataBytes(inode.extents)
+    before = readInode(r, state, before)
   }
-  for (let i = r.count(COUNT_MAX); i > 0; i--) state.locked.add(r.u56())
+  for (let i = r.count(COUNT_MAX); i > 0; i--) readHeld(r, state)
   for (let i = r.count(Limits.sessionsPerZoneMax); i > 0; i--) {
     const session = readSession(r)
     state.sessions.set(session.id, session)
@@ -96,12 +105,12 @@ const writeInode = (w: Writer, inode: Inode): void => {
   w.string(inode.target)
   w.varint(inode.opens)
   if (inode.entries !== undefined) {
-    w.varint(inode.entries.size)
     inode.entries.walk("", (name, number) => {
       w.string(name)
       w.u56(number)
       return true
     })
+    w.string("")
   }
   w.varint(inode.extents.length)
   for (const extent of inode.extents) Extents.codec.write(w, extent)
@@ -110,59 +119,82 @@ const writeInode = (w: Writer, inode: Inode): void => {
     w.string(name)
     w.string(value)
   }
-  w.varint(inode.locks.length)
-  for (const lock of inode.locks) writeLock(w, lock)
-  w.varint(inode.waiters.length)
-  for (const waiter of inode.waiters) {
-    writeLock(w, waiter)
-    w.varint(waiter.request)
-  }
 }
 
-const readInode = (r: Reader): Inode => {
+/** Adds the inode to the state; gives its number, which is above the one before. */
+const readInode = (r: Reader, state: ZoneState, before: number): number => {
+  const { row } = state.table
   const number = r.u56()
-  const mode = r.u16()
-  const uid = r.varint()
-  const gid = r.varint()
-  const nlink = r.varint()
-  const size = r.varint()
-  const rdev = r.varint()
+  if (number <= before || !Number.isSafeInteger(number)) r.fail(`inode ${number} comes after ${before}`)
+  row.mode = r.u16()
+  row.uid = r.varint()
+  row.gid = r.varint()
+  row.nlink = r.varint()
+  row.size = r.varint()
+  row.rdev = r.varint()
   const atime = readTime(r)
   const mtime = readTime(r)
   const ctime = readTime(r)
-  const parent = r.u56()
+  row.parent = r.u56()
   const target = r.string(Limits.symlinkBytesMax)
-  const inode = new Inode({ number, mode, uid, gid, rdev, parent, target, time: ctime })
-  inode.nlink = nlink
-  inode.size = size
-  inode.atime = atime
-  inode.mtime = mtime
-  inode.opens = r.varint()
-  if (inode.entries !== undefined) {
-    for (let i = r.count(COUNT_MAX); i > 0; i--) {
-      const name = r.string(Limits.nameBytesMax)
-      inode.entries.set(name, r.u56())
-    }
-  }
+  row.opens = r.varint()
+  row.atime = atime.seconds
+  row.atimeNanos = atime.nanos
+  row.mtime = mtime.seconds
+  row.mtimeNanos = mtime.nanos
+  row.ctime = ctime.seconds
+  row.ctimeNanos = ctime.nanos
+  if (!row.isValid) r.fail(`inode ${number} has an attribute out of bounds`)
+  state.table.add(number)
+  const inode = state.expect(number)
+  if (target !== "") state.extras.setTarget(number, target)
+  if (inode.entries !== undefined) readEntries(r, inode.entries)
   const extents: Array<Extents.Extent> = []
-  for (let i = r.count(COUNT_MAX); i > 0; i--) extents.push(Extents.codec.read(r))
-  inode.extents = extents
-  const xattrs = r.count(Limits.xattrListBytesMax)
-  if (xattrs > 0) inode.xattrs = new Map()
-  for (let i = xattrs; i > 0; i--) {
-    const name = r.string(Limits.xattrNameBytesMax)
-    inode.xattrs?.set(name, r.string(Limits.xattrValueBytesMax))
+  for (let i = r.count(COUNT_MAX), end = 0; i > 0; i--) {
+    const extent = readExtent(r, end)
+    extents.push(extent)
+    end = Extents.end(extent)
   }
+  if (extents.length > 0) inode.extents = extents
+  state.dataBytes += Extents.dataBytes(extents)
+  for (let i = r.count(Limits.xattrListBytesMax); i > 0; i--) {
+    const name = r.string(Limits.xattrNameBytesMax)
+    if (name === "") r.fail("an attribute without a name")
+    inode.setXattr(name, r.string(Limits.xattrValueBytesMax))
+  }
+  return number
+}
+
+const readEntries = (r: Reader, entries: Entries): void => {
+  for (let before = "";;) {
+    const name = r.string(Limits.nameBytesMax)
+    if (name === "") return
+    if (name <= before) r.fail("names are out of order")
+    const inode = r.u56()
+    if (inode === 0 || !Number.isSafeInteger(inode)) r.fail(`an entry points to ${inode}`)
+    entries.set(name, inode)
+    before = name
+  }
+}
+
+/** An extent that does not begin before the `end` of the one before. */
+const readExtent = (r: Reader, end: number): Extents.Extent => {
+  const extent = Extents.codec.read(r)
+  return Extents.isValid(extent) && extent.offset >= end
+    ? extent
+    : r.fail(`an extent at ${extent.offset} is out of bounds`)
+}
+
+const readHeld = (r: Reader, state: ZoneState): void => {
+  const number = r.u56()
   const locks: Array<Lock> = []
   for (let i = r.count(COUNT_MAX); i > 0; i--) locks.push(readLock(r))
-  inode.locks = locks
-  const waiters = []
+  const waiters: Array<Waiter> = []
   for (let i = r.count(COUNT_MAX); i > 0; i--) {
     const lock = readLock(r)
     waiters.push({ ...lock, request: r.varint() })
   }
-  inode.waiters = waiters
-  return inode
+  state.locked.set(number, { locks, waiters })
 }
 
 const writeSession = (w: Writer, session: Session): void => {

@@ -46,7 +46,9 @@ export const copyRange: Operation<Codec.Type<typeof request>, Codec.Type<typeof 
     if (targetOffset >= Limits.fileBytesMax) return refuse(Errno.EFBIG)
     const wanted = Math.max(0, Math.min(request.length, source.size - sourceOffset))
     const available = Math.min(wanted, Limits.fileBytesMax - targetOffset)
-    if (source === target && Math.abs(sourceOffset - targetOffset) < available) return refuse(Errno.EINVAL)
+    if (source.number === target.number && Math.abs(sourceOffset - targetOffset) < available) {
+      return refuse(Errno.EINVAL)
+    }
     if (available === 0) return reply({ copied: 0 })
     const { extents, length } = firstExtents(source.extents, sourceOffset, available)
     const moved = Extents.shifted(extents, targetOffset - sourceOffset)

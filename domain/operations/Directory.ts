@@ -101,7 +101,7 @@ export const createIn = (state: ZoneState, context: Context, parent: Inode, want
   const setAcl = (name: ByteString, acl: Acl.Acl): void => {
     events.push({ _tag: "XattrSet", inode, name, value: Acl.format(acl) })
   }
-  const stored = Mode.isSymlink(mode) ? undefined : parent.xattrs?.get(Acl.DEFAULT)
+  const stored = Mode.isSymlink(mode) ? undefined : parent.xattr(Acl.DEFAULT)
   const defaults = stored === undefined ? undefined : Acl.parse(stored)
   if (defaults === undefined) {
     if (!Mode.isSymlink(mode)) mode &= ~(wanted.umask & Mode.RWX)

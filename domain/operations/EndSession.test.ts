@@ -102,6 +102,6 @@ describe("the end of a session", () => {
     const { world } = given(file("/x"), opened("/x", "a", alice, 1), opened("/x", "b", bob, 1))
       .and(locked(alice, "/x"), awaited("bob", bob, "/x"), awaited("carol", carol, "/x"), removed("/x", "x"))
       .and(ended(bob), ended(alice), ended(carol))
-    expect([world.live.inodes.size, world.live.locked.size, world.live.sessions.size]).toEqual([1, 0, 1])
+    expect([world.live.inodeCount, world.live.locked.size, world.live.sessions.size]).toEqual([1, 0, 1])
   })
 })

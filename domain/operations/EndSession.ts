@@ -28,7 +28,7 @@ export const endSession: Operation<Codec.Type<typeof request>, void> = {
     if (!state.sessions.has(session)) return reply(undefined)
     const isOthers = (lock: Lock): boolean => lock.session !== session
     const granted: Array<Event> = []
-    for (const number of state.locked) {
+    for (const number of state.locked.keys()) {
       const inode = state.expect(number)
       const held = inode.locks.filter(isOthers)
       granted.push(...grants(inode, held, inode.waiters.filter(isOthers)))

@@ -25,7 +25,7 @@ export const getXattr: Operation<Codec.Type<typeof request>, Codec.Type<typeof r
       const problem = Xattr.problemOf(inode, request.name, context.who, Access.READ)
       if (problem !== undefined) return refuse(problem)
     }
-    const value = inode.xattrs?.get(request.name)
+    const value = inode.xattr(request.name)
     return value === undefined ? refuse(Errno.ENODATA) : reply({ value })
   },
   answer: readOnly

@@ -85,11 +85,12 @@ describe("lock", () => {
   it("refuses more locks than one inode may have, those awaited among them", () => {
     const full = (place: "locks" | "waiters") =>
       forged((state, { at }) => {
-        state.expect(at("/x"))[place] = Array.from({ length: Limits.locksPerInodeMax }, (_, i) => ({
+        const { locks, waiters } = state.expect(at("/x"))
+        const many = Array.from({ length: Limits.locksPerInodeMax }, (_, i) => ({
           ...lockBy(root, { owner: i, start: 2 * i, end: 2 * i }),
           request: 1_000_000 + i
         }))
-        state.locked.add(at("/x"))
+        state.locked.set(at("/x"), { locks, waiters, [place]: many })
       })
     given(file("/x"), full("locks"))
       .when(lockOf(alice, "/x", bytes(1, 1))).refuses("ENOLCK")

@@ -81,7 +81,7 @@ const closesCircle = (state: ZoneState, wanted: Locks.Lock, inode: Inode): boole
   const holders = (locks: ReadonlyArray<Locks.Lock>, blocked: Locks.Lock): Array<Locks.Lock> =>
     locks.filter((held) => Locks.conflicts(held, blocked))
   const waits = new Map<string, Array<{ readonly waiter: Locks.Waiter; readonly inode: Inode }>>()
-  for (const number of state.locked) {
+  for (const number of state.locked.keys()) {
     const place = state.expect(number)
     for (const waiter of place.waiters) {
       if (waiter.family !== "posix") continue

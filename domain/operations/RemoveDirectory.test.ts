@@ -15,7 +15,7 @@ describe("rmdir", () => {
   it("removes an empty directory and takes a link from its parent", () => {
     const { world } = given(directory("/a"), directory("/a/b"))
       .when(removeDirectory(root, "/a/b")).happens(gone("/a/b")).replying(undefined)
-    expect(world.live.inodes.size).toBe(2)
+    expect(world.live.inodeCount).toBe(2)
     expect(world.stat("/a")).toMatchObject({ nlink: 2, mtime: world.live.time, ctime: world.live.time })
   })
 

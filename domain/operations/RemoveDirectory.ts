@@ -20,7 +20,7 @@ export const removeDirectory: Operation<Codec.Type<typeof request>, void> = {
     const { inode, parent } = place
     const problem = Access.deleteProblem(parent, inode, context.who, true)
     if (problem !== undefined) return refuse(problem)
-    if ((inode.entries?.size ?? 0) > 0) return refuse(Errno.ENOTEMPTY)
+    if (inode.entries?.isEmpty === false) return refuse(Errno.ENOTEMPTY)
     return change({ _tag: "EntryRemoved", parent: parent.number, name, inode: inode.number })
   },
   answer: () => undefined

@@ -27,7 +27,7 @@ export const removeXattr: Operation<Codec.Type<typeof request>, void> = {
     }
     const problem = Xattr.problemOf(inode, name, context.who, Access.WRITE)
     if (problem !== undefined) return refuse(problem)
-    if (inode.xattrs?.has(name) !== true) return refuse(Errno.ENODATA)
+    if (inode.xattr(name) === undefined) return refuse(Errno.ENODATA)
     return change({ _tag: "XattrRemoved", inode: inode.number, name })
   },
   answer: () => undefined

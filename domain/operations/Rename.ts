@@ -48,12 +48,12 @@ export const rename: Operation<Codec.Type<typeof request>, void> = {
     if (target !== undefined && isWithin(state, from, target)) {
       return refuse(exchange ? Errno.EINVAL : Errno.ENOTEMPTY)
     }
-    if (moved === target) return reply(undefined)
+    if (moved.number === target?.number) return reply(undefined)
     const problem = removalProblem(context, from, moved, moved.entries !== undefined) ??
       (target === undefined
         ? Access.createProblem(to, context.who)
         : removalProblem(context, to, target, (exchange ? target : moved).entries !== undefined)) ??
-      (from === to ? undefined : reparentProblem(context, from, to, moved, target, exchange))
+      (from.number === to.number ? undefined : reparentProblem(context, from, to, moved, target, exchange))
     if (problem !== undefined) return refuse(problem)
     if (exchange && target !== undefined) {
       return change({
@@ -66,7 +66,7 @@ export const rename: Operation<Codec.Type<typeof request>, void> = {
         inodeB: target.number
       })
     }
-    if (target !== undefined && (target.entries?.size ?? 0) > 0) return refuse(Errno.ENOTEMPTY)
+    if (target?.entries?.isEmpty === false) return refuse(Errno.ENOTEMPTY)
     return change({
       _tag: "EntryMoved",
       fromParent: from.number,

@@ -129,7 +129,7 @@ const chosen = (moment: Request["atime"], now: Timestamp.Timestamp): Timestamp.T
 
 /** An access control list shows the new mode. */
 const aclEvents = (inode: Inode, mode: number): ReadonlyArray<Event> => {
-  const value = inode.xattrs?.get(Acl.ACCESS)
+  const value = inode.xattr(Acl.ACCESS)
   const acl = value === undefined ? undefined : Acl.parse(value)
   if (acl === undefined) return []
   return [{

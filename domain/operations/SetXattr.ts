@@ -38,7 +38,7 @@ export const setXattr: Operation<Request, void> = {
     if (Xattr.isAcl(name)) return planAcl(context, inode, request)
     const problem = Xattr.problemOf(inode, name, context.who, Access.WRITE)
     if (problem !== undefined) return refuse(problem)
-    const exists = inode.xattrs?.has(name) === true
+    const exists = inode.xattr(name) !== undefined
     if (mode === "create" && exists) return refuse(Errno.EEXIST)
     if (mode === "replace" && !exists) return refuse(Errno.ENODATA)
     if (!exists && listBytes(inode) + name.length + 1 > Limits.xattrListBytesMax) return refuse(Errno.ENOSPC)
@@ -69,10 +69,10 @@ const planAcl = ({ who }: Context, inode: Inode, { name, value }: Request): Plan
   const kept = { uid: undefined, gid: undefined, atime: undefined, mtime: undefined }
   const events: Array<Event> = [{ _tag: "AttributesSet", inode: inode.number, mode, ...kept }]
   if (!shown.minimal) events.push({ _tag: "XattrSet", inode: inode.number, name, value: Acl.format(acl) })
-  else if (inode.xattrs?.has(name) === true) events.push({ _tag: "XattrRemoved", inode: inode.number, name })
+  else if (inode.xattr(name) !== undefined) events.push({ _tag: "XattrRemoved", inode: inode.number, name })
   return change(...events)
 }
 
 /** Linux answers the removal of a list that is not there with success. */
 export const aclRemoval = (inode: Inode, name: string): Plan<void> =>
-  inode.xattrs?.has(name) === true ? change({ _tag: "XattrRemoved", inode: inode.number, name }) : reply(undefined)
+  inode.xattr(name) !== undefined ? change({ _tag: "XattrRemoved", inode: inode.number, name }) : reply(undefined)

@@ -20,7 +20,7 @@ export const statFileSystem: Operation<Codec.Type<typeof request>, Codec.Type<ty
   routeOf: ({ inode }) => inode,
   plan: (state) =>
     reply({
-      inodes: state.inodes.size,
+      inodes: state.inodeCount,
       inodesFree: Limits.localNumberMax - state.nextInode + 1,
       dataBytes: state.dataBytes
     }),

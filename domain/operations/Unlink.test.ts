@@ -28,7 +28,7 @@ describe("unlink", () => {
   it("removes the last name and the file with it, and frees its data", () => {
     const { world } = given(file("/x"), written("/x", 0, 10))
       .when(unlink(root, "/x")).happens(gone("/x")).replying(undefined)
-    expect([world.live.inodes.size, world.live.dataBytes]).toEqual([1, 0])
+    expect([world.live.inodeCount, world.live.dataBytes]).toEqual([1, 0])
     expect(world.stat("/").mtime).toEqual(world.live.time)
   })
 

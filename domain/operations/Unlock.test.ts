@@ -65,11 +65,11 @@ describe("unlock", () => {
     const { world } = given(
       file("/x"),
       forged((state, { at }) => {
-        state.locked.add(at("/x"))
-        state.expect(at("/x")).locks = Array.from(
+        const locks = Array.from(
           { length: Limits.locksPerInodeMax },
           (_, i) => lockBy(root, { start: 4 * i, end: 4 * i + 2 })
         )
+        state.locked.set(at("/x"), { locks, waiters: [] })
       })
     )
     perform(world, unlock(root, { start: 1, end: 1 }))

@@ -1,13 +1,28 @@
 /**
- * All that one zone knows. Built by `evolve` from events alone: the same events give the same state,
- * and the same bytes from `StateCodec`. It refuses nothing and reads no clock.
+ * All that one zone knows, its files in packed pages (`pages/`). Built by `evolve` from events alone: the same events
+ * give the same state, and the same bytes from `StateCodec`. It refuses nothing and reads no clock.
  */
 import type { ZoneNumber } from "#domain/InodeNumber.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
+import type { Lock, Waiter } from "#domain/Locks.ts"
 import type { Session } from "#domain/Session.ts"
-import type { Inode } from "#domain/state/Inode.ts"
+import { Inode } from "#domain/state/Inode.ts"
+import { EntryTree } from "#domain/state/pages/EntryTree.ts"
+import { ExtraTable } from "#domain/state/pages/ExtraTable.ts"
+import { InodeTable } from "#domain/state/pages/InodeTable.ts"
+import { Pages } from "#domain/state/pages/Pages.ts"
+import { Slab } from "#domain/state/pages/Slab.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
+
+/** Who holds an inode and who waits to; not both are empty. */
+export interface Held {
+  readonly locks: ReadonlyArray<Lock>
+  readonly waiters: ReadonlyArray<Waiter>
+}
+
+/** Inodes that `inodes` finds at a time. */
+const INODES_AT_ONCE = 1024
 
 export class ZoneState {
   readonly zone: ZoneNumber
@@ -22,12 +37,15 @@ export class ZoneState {
   /** Bytes that files hold, holes left out. */
   dataBytes = 0
 
-  readonly inodes = new Map<InodeNumber.InodeNumber, Inode>()
+  readonly pages = new Pages(new Slab())
+  readonly table = new InodeTable(this.pages)
+  readonly entries = new EntryTree(this.pages)
+  readonly extras = new ExtraTable(this.pages)
   readonly sessions = new Map<number, Session>()
   /** Sessions that ended, oldest first, so that a late message cannot revive one. */
   readonly ended = new Set<number>()
-  /** Inodes with locks or waiters. */
-  readonly locked = new Set<InodeNumber.InodeNumber>()
+  /** Inodes with locks or waiters, in the order in which they came to them. */
+  readonly locked = new Map<InodeNumber.InodeNumber, Held>()
 
   constructor(zone: ZoneNumber) {
     this.zone = zone
@@ -37,15 +55,33 @@ export class ZoneState {
     return this.sequence > 0
   }
 
+  get inodeCount(): number {
+    return this.table.size
+  }
+
+  has(number: InodeNumber.InodeNumber): boolean {
+    return this.table.has(number)
+  }
+
   inode(number: InodeNumber.InodeNumber): Inode | undefined {
-    return this.inodes.get(number)
+    return this.table.has(number) ? new Inode(this, number) : undefined
   }
 
   /** An inode that an event speaks of. Its absence means that the journal is not what was written. */
   expect(number: InodeNumber.InodeNumber): Inode {
-    const inode = this.inodes.get(number)
-    if (inode === undefined) throw new Contradiction(`inode ${number} is not in zone ${this.zone}`, this.sequence)
-    return inode
+    if (this.table.has(number)) return new Inode(this, number)
+    throw new Contradiction(`inode ${number} is not in zone ${this.zone}`, this.sequence)
+  }
+
+  /** All inodes by ascending number. */
+  *inodes(): Generator<Inode, void, void> {
+    for (let from = 0;;) {
+      const found: Array<InodeNumber.InodeNumber> = []
+      this.table.walk((number) => found.push(number) < INODES_AT_ONCE, from)
+      for (const number of found) yield new Inode(this, number)
+      if (found.length < INODES_AT_ONCE) return
+      from = (found.at(-1) as number) + 1
+    }
   }
 
   expectSession(id: number): Session {

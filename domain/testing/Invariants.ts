@@ -15,7 +15,7 @@ import type { ZoneState } from "#domain/state/ZoneState.ts"
 export const problemsOf = (state: ZoneState): ReadonlyArray<string> => {
   const names = namesOf(state)
   const problems: Array<string> = [...names.problems, ...sessionProblems(state)]
-  for (const inode of state.inodes.values()) {
+  for (const inode of state.inodes()) {
     for (
       const problem of [
         ...linkProblems(state, inode, names.found.get(inode.number) ?? []),
@@ -34,7 +34,7 @@ const namesOf = (
 ): { readonly found: ReadonlyMap<number, ReadonlyArray<Inode>>; readonly problems: ReadonlyArray<string> } => {
   const found = new Map<number, Array<Inode>>()
   const problems: Array<string> = []
-  for (const directory of state.inodes.values()) {
+  for (const directory of state.inodes()) {
     let before = ""
     let count = 0
     directory.entries?.walk("", (name, number) => {
@@ -42,12 +42,12 @@ const namesOf = (
       if (name <= before) problems.push(`directory ${directory.number}: ${name} is not after ${before}`)
       before = name
       if (Name.problemOf(name) !== undefined) problems.push(`directory ${directory.number}: bad name ${name}`)
-      if (!state.inodes.has(number)) problems.push(`directory ${directory.number}: ${name} points nowhere`)
+      if (!state.has(number)) problems.push(`directory ${directory.number}: ${name} points nowhere`)
       found.set(number, [...found.get(number) ?? [], directory])
       return true
     })
-    if (directory.entries !== undefined && directory.entries.size !== count) {
-      problems.push(`directory ${directory.number}: counts ${directory.entries.size} entries, has ${count}`)
+    if (directory.entries !== undefined && directory.entries.isEmpty !== (count === 0)) {
+      problems.push(`directory ${directory.number}: says ${directory.entries.isEmpty}, has ${count} entries`)
     }
   }
   return { found, problems }
@@ -71,7 +71,7 @@ const linkProblems = (state: ZoneState, inode: Inode, parents: ReadonlyArray<Ino
   })
   const nlink = named ? 2 + subdirectories : 0
   expect(inode.nlink === nlink, `nlink is ${inode.nlink}, should be ${nlink}`)
-  expect(named || inode.entries.size === 0, "it has entries and no name")
+  expect(named || inode.entries.isEmpty, "it has entries and no name")
   expect(parents.length <= 1, `${parents.length} names for one directory`)
   const [parent] = isRoot ? [inode] : parents
   expect(parent === undefined || inode.parent === parent.number, `its parent is ${inode.parent}`)
@@ -81,7 +81,7 @@ const linkProblems = (state: ZoneState, inode: Inode, parents: ReadonlyArray<Ino
 
 const reachesRoot = (state: ZoneState, directory: Inode): boolean => {
   let at: Inode | undefined = directory
-  for (let steps = 0; at !== undefined && steps <= state.inodes.size; steps++) {
+  for (let steps = 0; at !== undefined && steps <= state.inodeCount; steps++) {
     if (at.parent === at.number) return at.number === InodeNumber.rootOf(state.zone)
     at = state.inode(at.parent)
   }
@@ -119,10 +119,9 @@ const attributeProblems = (inode: Inode): ReadonlyArray<string> => {
   return problems
 }
 
-const lockProblems = (state: ZoneState, { locks, number, waiters }: Inode): ReadonlyArray<string> => {
+const lockProblems = (state: ZoneState, { locks, waiters }: Inode): ReadonlyArray<string> => {
   const problems: Array<string> = []
   const expect = (holds: boolean, what: string): void => void (holds || problems.push(what))
-  expect(state.locked.has(number) === (locks.length + waiters.length > 0), "the index of locked inodes is wrong")
   for (const [index, lock] of locks.entries()) {
     expect(state.sessions.has(lock.session), `a lock of session ${lock.session}, which is not here`)
     for (const other of locks.slice(index + 1)) {
@@ -154,13 +153,13 @@ const sessionProblems = (state: ZoneState): ReadonlyArray<string> => {
     }
   }
   for (const number of opens.keys()) {
-    if (!state.inodes.has(number)) problems.push(`inode ${number} is open and not here`)
+    if (!state.has(number)) problems.push(`inode ${number} is open and not here`)
   }
-  for (const inode of state.inodes.values()) {
+  for (const inode of state.inodes()) {
     const counted = opens.get(inode.number) ?? 0
     if (inode.opens !== counted) problems.push(`inode ${inode.number} counts ${inode.opens} opens, has ${counted}`)
   }
-  const waiting = [...state.inodes.values()].flatMap(({ waiters }) => waiters)
+  const waiting = [...state.locked.values()].flatMap(({ waiters }) => waiters)
   if (new Set(waiting.map(({ request, session }) => `${session}:${request}`)).size !== waiting.length) {
     problems.push("a request waits twice")
   }
@@ -171,13 +170,16 @@ const totalProblems = (state: ZoneState): ReadonlyArray<string> => {
   const problems: Array<string> = []
   const expect = (holds: boolean, what: string): void => void (holds || problems.push(what))
   let dataBytes = 0
-  for (const { extents, number } of state.inodes.values()) {
+  for (const { extents, number } of state.inodes()) {
     dataBytes += Extents.dataBytes(extents)
     expect(InodeNumber.localOf(number) < state.nextInode, `inode ${number} was never given`)
   }
   expect(state.dataBytes === dataBytes, `the zone counts ${state.dataBytes} bytes of data, has ${dataBytes}`)
-  for (const number of state.locked) expect(state.inodes.has(number), `locked inode ${number} is not here`)
-  expect(state.inodes.has(InodeNumber.rootOf(state.zone)), "there is no root")
+  for (const number of state.locked.keys()) expect(state.has(number), `locked inode ${number} is not here`)
+  for (const [number, { locks, waiters }] of state.locked) {
+    expect(locks.length + waiters.length > 0, `inode ${number} counts as locked`)
+  }
+  expect(state.has(InodeNumber.rootOf(state.zone)), "there is no root")
   expect(state.ended.size <= Limits.endedSessionsMax, `${state.ended.size} ended sessions`)
   return problems
 }

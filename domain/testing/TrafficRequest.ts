@@ -38,7 +38,7 @@ export class Turn {
     this.world = world
     this.dice = dice
     this.actor = actor
-    this.inodes = [...world.live.inodes.values()]
+    this.inodes = [...world.live.inodes()]
   }
 
   /** An inode that the condition holds for, if there is one and usually. */

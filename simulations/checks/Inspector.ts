@@ -114,7 +114,7 @@ const leftOversOf = (state: ZoneState): ReadonlyArray<string> => {
   for (const session of state.sessions.values()) {
     left.push(`session ${session.id} of ${session.descriptor.host} outlives its client`)
   }
-  for (const inode of state.inodes.values()) {
+  for (const inode of state.inodes()) {
     const isRoot = InodeNumber.localOf(inode.number) === InodeNumber.ROOT_LOCAL
     if (inode.nlink === 0 && !isRoot) left.push(`inode ${inode.number} has no name and nobody holds it`)
     if (inode.locks.length + inode.waiters.length > 0) left.push(`inode ${inode.number} is locked by nobody`)

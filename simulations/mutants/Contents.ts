@@ -162,8 +162,8 @@ export const contents: ReadonlyArray<Mutant> = [
     name: "last-attribute-lost",
     about: "An inode with one extended attribute loses it.",
     file: evolve,
-    find: "if (inode.xattrs.size === 0) inode.xattrs = undefined",
-    replace: "if (inode.xattrs.size <= 1) inode.xattrs = undefined",
+    find: "  inode.setXattr(name, value)\n",
+    replace: "  inode.setXattr(name, inode.xattrs === undefined ? undefined : value)\n",
     scenario
   },
   {

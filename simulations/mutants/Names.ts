@@ -4,7 +4,7 @@ import type { Mutant } from "#simulations/mutants/Mutant.ts"
 const evolve = "domain/Evolve.ts"
 const rename = "domain/operations/Rename.ts"
 const access = "domain/Access.ts"
-const entries = "domain/state/Entries.ts"
+const entries = "domain/state/pages/EntryTree.ts"
 const scenario = "dense"
 
 export const names: ReadonlyArray<Mutant> = [
@@ -61,8 +61,8 @@ export const names: ReadonlyArray<Mutant> = [
     name: "rename-between-links-of-one-file",
     about: "A rename from one name of a file to another removes a link that is still there.",
     file: rename,
-    find: "    if (moved === target) return reply(undefined)\n",
-    replace: "    if (moved === target && from === to && fromName === toName) return reply(undefined)\n",
+    find: "    if (moved.number === target?.number) return reply(undefined)\n",
+    replace: "    if (moved.number === target?.number && fromName === toName) return reply(undefined)\n",
     scenario: "links"
   },
   {
@@ -85,8 +85,9 @@ export const names: ReadonlyArray<Mutant> = [
     name: "rename-over-a-full-directory",
     about: "A rename replaces a directory that is not empty: what is in it is lost.",
     file: rename,
-    find: "if (target !== undefined && (target.entries?.size ?? 0) > 0) return refuse(Errno.ENOTEMPTY)",
-    replace: "if (target !== undefined && (target.entries?.size ?? 0) > 1) return refuse(Errno.ENOTEMPTY)",
+    find: "if (target?.entries?.isEmpty === false) return refuse(Errno.ENOTEMPTY)",
+    replace:
+      "if (target?.entries?.isEmpty === false && moved.entries?.isEmpty === true) return refuse(Errno.ENOTEMPTY)",
     scenario: "branches"
   },
   {
@@ -115,17 +116,17 @@ export const names: ReadonlyArray<Mutant> = [
   },
   {
     name: "full-directory-removed",
-    about: "A directory with one entry counts as empty.",
+    about: "A directory is removed with what is in it.",
     file: "domain/operations/RemoveDirectory.ts",
-    find: "(inode.entries?.size ?? 0) > 0",
-    replace: "(inode.entries?.size ?? 0) > 1",
+    find: "inode.entries?.isEmpty === false",
+    replace: "inode.entries === undefined",
     scenario
   },
   {
     name: "new-directory-not-linked",
     about: "A new directory does not count among the links of its parent.",
     file: evolve,
-    find: "  if (Mode.isDirectory(event.mode)) parent.nlink++\n",
+    find: "  if (Mode.isDirectory(event.mode)) table.set(parent, Column.nlink, table.value(Column.nlink) + 1)\n",
     replace: "  if (Mode.isDirectory(event.mode) && parent.parent !== parent.number) parent.nlink++\n",
     scenario
   },
@@ -173,16 +174,16 @@ export const names: ReadonlyArray<Mutant> = [
     name: "listing-repeats-its-cookie",
     about: "A page of a listing begins with the name that the page before ended with.",
     file: entries,
-    find: "      if (run.names[at] === after) at++\n",
-    replace: "",
+    find: "cursor.within + (found ? 1 : 0)",
+    replace: "cursor.within",
     scenario: "hotter"
   },
   {
     name: "listing-skips-a-name",
     about: "A page of a listing leaves out a name when the one that the page before ended with is gone.",
     file: entries,
-    find: "      if (run.names[at] === after) at++\n",
-    replace: "      if (after !== \"\" && index === this.runFor(after)) at++\n",
+    find: "cursor.within + (found ? 1 : 0)",
+    replace: "cursor.within + (found || after !== \"\" ? 1 : 0)",
     scenario: "hotter"
   },
   {
@@ -194,19 +195,19 @@ export const names: ReadonlyArray<Mutant> = [
     scenario: "hotter"
   },
   {
-    name: "removed-name-still-counts",
-    about: "A directory's count of names does not go down: emptied, it cannot be removed.",
+    name: "neighbour-fills-a-directory",
+    about: "A directory counts as full when another has entries behind its own: emptied, it cannot be removed.",
     file: entries,
-    find: "    this.size--\n",
-    replace: "    if (run.names.length > 0) this.size--\n",
+    find: "    this.walk(directory, \"\", () => empty = false)\n",
+    replace: "    this.walk(directory, \"\", () => empty = false)\n    if (this.entries > 3) empty = false\n",
     scenario
   },
   {
     name: "inode-numbers-used-again",
     about: "The number of the newest inode is given again once it is gone.",
     file: evolve,
-    find: "  state.inodes.delete(inode.number)\n",
-    replace: "  state.inodes.delete(inode.number)\n" +
+    find: "  state.table.remove(inode.number)\n",
+    replace: "  state.table.remove(inode.number)\n" +
       "  if (InodeNumber.localOf(inode.number) + 1 === state.nextInode) state.nextInode--\n",
     scenario
   }

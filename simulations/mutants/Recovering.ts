@@ -13,8 +13,8 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "chain-not-checked-in-recovery",
     about: "A zone comes back from rows that are not what was written.",
     file: recovery,
-    find: "Chain.problemOf(head, row) ?? applyRow(state, row)",
-    replace: "head.sequence < 0 ? Chain.problemOf(head, row) : applyRow(state, row)",
+    find: "Chain.problemOf(head, row) ?? applyRow(state, row, answered)",
+    replace: "head.sequence < 0 ? Chain.problemOf(head, row) : applyRow(state, row, answered)",
     scenario: "tampered"
   },
   {
@@ -151,11 +151,11 @@ export const recovering: ReadonlyArray<Mutant> = [
     scenario: "farewells"
   },
   {
-    name: "snapshot-drops-the-index-of-locks",
-    about: "Inodes that are locked are not known as such after a snapshot: their locks outlive their sessions.",
+    name: "snapshot-drops-locks",
+    about: "A snapshot brings no locks back: others may take them.",
     file: stateCodec,
-    find: "state.locked.add(r.u56())",
-    replace: "r.u56()",
+    find: "state.locked.set(number, { locks, waiters })",
+    replace: "state.locked.set(number, { locks: locks.slice(0, 0), waiters })",
     scenario: "lockers"
   },
   {
@@ -170,16 +170,16 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "snapshot-mixes-times",
     about: "An inode's time of change comes back from a snapshot as its time of last access.",
     file: stateCodec,
-    find: "  inode.atime = atime\n",
-    replace: "  inode.atime = Timestamp.compare(atime, mtime) === 0 ? ctime : atime\n",
+    find: "  row.atime = atime.seconds\n",
+    replace: "  row.atime = (Timestamp.compare(atime, mtime) === 0 ? ctime : atime).seconds\n",
     scenario
   },
   {
     name: "snapshot-drops-attributes",
     about: "A snapshot brings no extended attributes back.",
     file: stateCodec,
-    find: "inode.xattrs?.set(name, r.string(",
-    replace: "inode.xattrs?.delete(name + r.string(",
+    find: "    inode.setXattr(name, r.string(Limits.xattrValueBytesMax))\n",
+    replace: "    if (name === \"\") inode.setXattr(name, \"\")\n    r.string(Limits.xattrValueBytesMax)\n",
     scenario
   },
   {

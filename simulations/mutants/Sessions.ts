@@ -50,16 +50,16 @@ export const sessions: ReadonlyArray<Mutant> = [
     name: "locks-survive-the-session",
     about: "A session that ends keeps its locks: nobody else ever gets them.",
     file: evolve,
-    find: "    inode.locks = inode.locks.filter(isOthers)\n",
-    replace: "",
+    find: "held.locks.filter(isOthers), held.waiters.filter(isOthers)",
+    replace: "held.locks, held.waiters.filter(isOthers)",
     scenario: "lockers"
   },
   {
     name: "waiters-survive-the-session",
     about: "A session that ends still waits for locks, and is granted them.",
     file: evolve,
-    find: "    inode.waiters = inode.waiters.filter(isOthers)\n",
-    replace: "",
+    find: "held.locks.filter(isOthers), held.waiters.filter(isOthers)",
+    replace: "held.locks.filter(isOthers), held.waiters",
     scenario: "lockers"
   },
   {

@@ -93,11 +93,12 @@ export class Comparison {
   private inode(inode: Inode): Difference | undefined {
     const { stat } = this
     const isDirectory = inode.entries !== undefined
+    const bytes = inode.attributes().size
     // A directory's size is each file system's own affair.
-    const size = isDirectory ? inode.bytes : stat[Stat.size]
+    const size = isDirectory ? bytes : stat[Stat.size]
     const problem = unequal("mode", octal(stat[Stat.mode] as number), octal(inode.mode)) ??
       unequal("uid", stat[Stat.uid], inode.uid) ?? unequal("gid", stat[Stat.gid], inode.gid) ??
-      unequal("nlink", stat[Stat.nlink], inode.nlink) ?? unequal("size", size, inode.bytes) ??
+      unequal("nlink", stat[Stat.nlink], inode.nlink) ?? unequal("size", size, bytes) ??
       unequal("rdev", stat[Stat.rdev], inode.rdev)
     return problem ?? this.identity(inode.number, stat[Stat.ino] as number) ?? this.times(inode)
   }

@@ -1,0 +1,333 @@
+/**
+ * All directory entries of one zone, ordered by directory and name: a B+ tree whose leaves are front-coded pages,
+ * read and changed where they lie. What a leaf looks like is in `EntryLeaf.ts`, the inner nodes are `EntryBranches`.
+ * It knows no types and no attributes; an inode is its number.
+ */
+import type { ByteString } from "#domain/ByteString.ts"
+import { EntryBranches } from "#domain/state/pages/EntryBranches.ts"
+import {
+  copy,
+  countOf,
+  firstKey,
+  HEADER_BYTES,
+  lastKey,
+  LeafReader,
+  lengthOf,
+  prefixOf,
+  putTogether,
+  readFollowing,
+  RECORDS_MAX,
+  takeApart
+} from "#domain/state/pages/EntryLeaf.ts"
+import { LeafCursor } from "#domain/state/pages/EntryLeafCursor.ts"
+import { isFull, LeafEditor } from "#domain/state/pages/EntryLeafEditor.ts"
+import { DIRECTORY_BYTES, KEY_BYTES_MAX, KeyList } from "#domain/state/pages/KeyList.ts"
+import type { Pages } from "#domain/state/pages/Pages.ts"
+import { capacityFor, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
+
+/** A run of so many insertions, each right behind the one before, is expected to go on. */
+const STREAK_RECORDS = 8
+/** A leaf of fewer records looks for a neighbour to merge with, if both have no more than the other two say. */
+const RECORDS_FEW = 43
+const RECORDS_MERGED_MAX = 96
+const BYTES_MERGED_MAX = SLOT_BYTES_MAX / 2
+
+const HIGH = 2 ** 32
+
+/** Scratch of the rare work. */
+const list = new KeyList()
+const written = new Uint8Array((RECORDS_MAX + 1) * (KEY_BYTES_MAX + 16))
+const nothing = new Uint8Array(0)
+
+export class EntryTree {
+  private readonly pages: Pages
+  private readonly branches: EntryBranches
+  private readonly cursor = new LeafCursor()
+  private readonly editor: LeafEditor
+  /** The key that is looked for, and zeros behind it. */
+  private readonly key = Buffer.alloc(KEY_BYTES_MAX + 4)
+  private entries = 0
+
+  constructor(pages: Pages) {
+    this.pages = pages
+    this.branches = new EntryBranches(pages.slab)
+    this.editor = new LeafEditor(pages, this.cursor)
+  }
+
+  /** The tree whose leaves these pages are, in their order. */
+  static fromLeaves(pages: Pages, leaves: Iterable<number>): EntryTree {
+    const tree = new EntryTree(pages)
+    tree.branches.build(tree.divided(leaves))
+    return tree
+  }
+
+  /** Entries of all directories. */
+  get size(): number {
+    return this.entries
+  }
+
+  /** The inode that a name points to, 0 if there is no such entry. */
+  get(directory: number, name: ByteString): number {
+    const length = this.writeKey(directory, name)
+    const leaf = this.branches.descend(this.key)
+    return leaf !== 0 && this.seek(leaf, length) ? this.foundInode() : 0
+  }
+
+  /** Adds an entry, or points an existing one to another inode; answers the inode it had, or 0. */
+  set(directory: number, name: ByteString, inode: number): number {
+    const { branches, editor, key } = this
+    const length = this.writeKey(directory, name)
+    const leaf = branches.descend(key)
+    if (leaf !== 0 && this.seek(leaf, length)) {
+      const before = this.foundInode()
+      if (before !== inode) editor.replace(leaf, inode)
+      return before
+    }
+    this.entries++
+    if (leaf === 0) branches.plant(this.lone(length, inode, 0))
+    else {
+      const place = editor.place()
+      if (!editor.insert(leaf, place, key, length, inode)) this.insertApart(leaf, place, length, inode)
+    }
+    return 0
+  }
+
+  /** Takes out an entry; answers the inode it had, or 0. */
+  delete(directory: number, name: ByteString): number {
+    const length = this.writeKey(directory, name)
+    const leaf = this.branches.descend(this.key)
+    if (leaf === 0 || !this.seek(leaf, length)) return 0
+    const inode = this.foundInode()
+    this.entries--
+    this.editor.delete(leaf)
+    this.mergeWhereFew(leaf)
+    return inode
+  }
+
+  isEmpty(directory: number): boolean {
+    let empty = true
+    this.walk(directory, "", () => empty = false)
+    return empty
+  }
+
+  /**
+   * Visits a directory's names in byte order, strictly after `after` ("" from the start), until `visit` answers
+   * false. It may read the tree, but not change it.
+   */
+  walk(directory: number, after: ByteString, visit: (name: ByteString, inode: number) => boolean): void {
+    const { branches, cursor, pages } = this
+    const length = this.writeKey(directory, after)
+    let leaf = branches.descend(this.key)
+    if (leaf === 0) return
+    const nodes = branches.nodes.slice()
+    const places = branches.places.slice()
+    const found = this.seek(leaf, length)
+    let interval = cursor.outside === 0 ? cursor.interval : 0
+    let skipped = cursor.outside === 0 ? cursor.within + (found ? 1 : 0) : 0
+    if (cursor.outside > 0) leaf = branches.next(nodes, places)
+    const text = Buffer.from(this.key)
+    const reader = new LeafReader()
+    for (; leaf !== 0; leaf = branches.next(nodes, places)) {
+      pages.locate(leaf)
+      const { at, bytes } = pages
+      const prefix = prefixOf(bytes, at)
+      copy(text, 0, bytes, at + HEADER_BYTES, prefix)
+      reader.open(bytes, at, interval)
+      while (reader.next()) {
+        const end = copy(text, prefix + reader.shared, bytes, reader.suffixAt, reader.suffix)
+        if (skipped-- > 0) continue
+        // From the place on there are names of this directory, then others.
+        if (!belongsTo(text, directory) || !visit(text.latin1Slice(DIRECTORY_BYTES, end), reader.inode)) return
+      }
+      interval = 0
+      skipped = 0
+    }
+  }
+
+  /** The pages of the leaves in their order. The tree may not change meanwhile. */
+  *leaves(): Generator<number, void> {
+    const { branches } = this
+    let leaf = branches.first()
+    const nodes = branches.nodes.slice()
+    const places = branches.places.slice()
+    for (; leaf !== 0; leaf = branches.next(nodes, places)) yield leaf
+  }
+
+  private writeKey(directory: number, name: ByteString): number {
+    const { key } = this
+    putDirectory(key, directory)
+    key.latin1Write(name, DIRECTORY_BYTES)
+    const length = DIRECTORY_BYTES + name.length
+    key[length] = 0
+    key[length + 1] = 0
+    key[length + 2] = 0
+    key[length + 3] = 0
+    return length
+  }
+
+  /** Looks for the key in a leaf, which is located then. */
+  private seek(leaf: number, length: number): boolean {
+    const { pages } = this
+    pages.locate(leaf)
+    return this.cursor.seek(pages.bytes, pages.at, this.key, length)
+  }
+
+  private foundInode(): number {
+    const { cursor } = this
+    return readFollowing(this.pages.bytes, cursor.suffixAt + cursor.suffix, cursor.before)
+  }
+
+  /** A new leaf of the key alone. */
+  private lone(length: number, inode: number, streak: number): number {
+    list.clear()
+    list.push(0, this.key, 0, length, inode)
+    return this.create(putTogether(written, list, 0, 1, 0, streak))
+  }
+
+  /** Adds the key to a leaf that is full, or whose prefix it lacks. */
+  private insertApart(leaf: number, place: number, length: number, inode: number): void {
+    const { branches, cursor, editor, key, pages: { at, bytes } } = this
+    const streak = editor.streakFor(place)
+    const count = countOf(bytes, at)
+    if (isFull(lengthOf(bytes, at), count) && place === count && streak >= STREAK_RECORDS) {
+      // A run leaves full pages behind.
+      const shared = cursor.prefix + (cursor.outside === 0 ? cursor.below : 0)
+      branches.insert(key, 0, shared + 1, this.lone(length, inode, streak))
+      return
+    }
+    list.clear()
+    takeApart(bytes, at, list, place, key, length, inode)
+    if (list.count <= RECORDS_MAX) {
+      const size = putTogether(written, list, 0, list.count, place, streak)
+      if (!isFull(size, list.count - 1)) {
+        this.rewrite(leaf, size)
+        return
+      }
+    }
+    this.split(leaf, place, streak)
+  }
+
+  /** Divides the list between a leaf and a new one behind it. */
+  private split(leaf: number, place: number, streak: number): void {
+    const bytesMax = (list.starts[list.count] as number) + 16 * list.count
+    // A run goes on at the end of the first of two leaves, unless one of them may be too large for its page.
+    const cut = streak >= STREAK_RECORDS && !isFull(bytesMax, 0)
+      ? Math.min(place + 1, list.count - 1)
+      : middleOf(list)
+    const isFirst = place < cut
+    this.rewrite(leaf, putTogether(written, list, 0, cut, isFirst ? place : 0, isFirst ? streak : 0))
+    const size = putTogether(written, list, cut, list.count, isFirst ? 0 : place - cut, isFirst ? 0 : streak)
+    const shared = list.sharedOf(cut - 1, cut, 0)
+    this.branches.insert(list.bytes, list.starts[cut] as number, shared + 1, this.create(size))
+  }
+
+  /** Releases a leaf that is empty, and merges one of few entries with a neighbour that has few too. */
+  private mergeWhereFew(leaf: number): void {
+    const { branches, pages } = this
+    const count = countOf(pages.bytes, pages.at)
+    if (count >= RECORDS_FEW) return
+    if (count === 0) {
+      branches.remove(0)
+      pages.release(leaf)
+      return
+    }
+    const right = branches.beside(1)
+    if (right !== 0 && this.fitTogether(leaf, right)) {
+      this.merge(leaf, right, 1)
+      return
+    }
+    const left = branches.beside(-1)
+    if (left !== 0 && this.fitTogether(left, leaf)) this.merge(left, leaf, 0)
+  }
+
+  private fitTogether(left: number, right: number): boolean {
+    const { pages } = this
+    pages.locate(left)
+    const count = countOf(pages.bytes, pages.at)
+    const length = lengthOf(pages.bytes, pages.at)
+    pages.locate(right)
+    return count + countOf(pages.bytes, pages.at) <= RECORDS_MERGED_MAX &&
+      length + lengthOf(pages.bytes, pages.at) <= BYTES_MERGED_MAX
+  }
+
+  private merge(left: number, right: number, step: 0 | 1): void {
+    const { branches, pages } = this
+    list.clear()
+    pages.locate(left)
+    takeApart(pages.bytes, pages.at, list, -1, nothing, 0, 0)
+    pages.locate(right)
+    takeApart(pages.bytes, pages.at, list, -1, nothing, 0, 0)
+    this.rewrite(left, putTogether(written, list, 0, list.count, 0, 0))
+    pages.release(right)
+    branches.remove(step)
+  }
+
+  /** A page of the first bytes of `written`. */
+  private create(size: number): number {
+    const { pages } = this
+    const page = pages.create(size)
+    pages.locate(page)
+    copy(pages.bytes, pages.at, written, 0, size)
+    return page
+  }
+
+  private rewrite(page: number, size: number): void {
+    const { pages } = this
+    if (capacityFor(size) === pages.capacity(page)) pages.touch(page)
+    else pages.resize(page, size, 0)
+    pages.locate(page)
+    copy(pages.bytes, pages.at, written, 0, size)
+  }
+
+  /** The leaves, each with the shortest key that divides it from the one before. */
+  private *divided(leaves: Iterable<number>): Generator<{ child: number; separator: Uint8Array }, void> {
+    const { pages } = this
+    const first = new Uint8Array(KEY_BYTES_MAX + 1)
+    const last = new Uint8Array(KEY_BYTES_MAX + 1)
+    for (const leaf of leaves) {
+      pages.locate(leaf)
+      const { at, bytes } = pages
+      this.entries += countOf(bytes, at)
+      first[firstKey(bytes, at, first)] = 0
+      let shared = 0
+      while (first[shared] !== 0 || shared < DIRECTORY_BYTES) {
+        if (first[shared] !== last[shared]) break
+        shared++
+      }
+      yield { child: leaf, separator: first.slice(0, shared + 1) }
+      last[lastKey(bytes, at, last)] = 0
+    }
+  }
+}
+
+const putDirectory = (key: Uint8Array, directory: number): void => {
+  const high = Math.floor(directory / HIGH)
+  const low = directory >>> 0
+  key[0] = high >>> 16
+  key[1] = high >>> 8
+  key[2] = high
+  key[3] = low >>> 24
+  key[4] = low >>> 16
+  key[5] = low >>> 8
+  key[6] = low
+}
+
+const belongsTo = (key: Uint8Array, directory: number): boolean => {
+  const low = directory >>> 0
+  if (key[6] !== (low & 255) || key[5] !== ((low >>> 8) & 255)) return false
+  const high = Math.floor(directory / HIGH)
+  return key[4] === ((low >>> 16) & 255) && key[3] === low >>> 24 && key[2] === (high & 255) &&
+    key[1] === ((high >>> 8) & 255) && key[0] === high >>> 16
+}
+
+/** Where the list is cut into two of about as many bytes. */
+const middleOf = (list: KeyList): number => {
+  let rest = 0
+  for (let index = 1; index < list.count; index++) rest += costOf(list, index)
+  const half = rest / 2
+  let cut = list.count - 1
+  while (cut > 1 && rest > half) rest -= costOf(list, cut--)
+  return cut
+}
+
+const costOf = (list: KeyList, index: number): number => 3 + list.lengthOf(index) - list.sharedOf(index - 1, index, 0)

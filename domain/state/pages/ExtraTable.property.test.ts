@@ -1,0 +1,363 @@
+import type { ByteString } from "#domain/ByteString.ts"
+import * as Extents from "#domain/Extents.ts"
+import * as InodeNumber from "#domain/InodeNumber.ts"
+import { ExtraTable } from "#domain/state/pages/ExtraTable.ts"
+import { Pages } from "#domain/state/pages/Pages.ts"
+import { capacityFor, Slab, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
+import { Dice } from "#domain/testing/Dice.ts"
+import { seedsOf } from "#domain/testing/Seeds.ts"
+import { describe, expect, it } from "vitest"
+
+const { list } = seedsOf(process.env)
+const seeds = list.slice(0, Math.max(1, list.length / 100))
+
+const MIB = 1024 * 1024
+const xattrNames = ["user.a", "security.selinux", "user.b", "x", `user.${"n".repeat(250)}`]
+
+describe("the extra table", () => {
+  it.each(seeds)("is what maps are, through growth, change and decline (seed %d)", (seed) => {
+    const world = new World(seed)
+    world.run(40_000, 10)
+    world.compare()
+    world.run(30_000, 50)
+    world.compare()
+    world.run(35_000, 90)
+    world.compare()
+    world.dropAll()
+    expect([world.pages.count, world.pages.slab.usedBytes]).toEqual([0, 0])
+    world.run(300, 10)
+    world.compare()
+  })
+
+  it.each(seeds)("keeps values that no page holds, and whole lists of them (seed %d)", (seed) => {
+    const dice = new Dice(seed)
+    const { pages, table } = emptyTable()
+    const models = new Map<number, Map<ByteString, ByteString>>()
+    for (let step = 0; step < 600; step++) {
+      const inode = 1 + dice.below(6)
+      const model = models.get(inode) ?? new Map<ByteString, ByteString>()
+      models.set(inode, model)
+      const name = `user.${dice.below(8)}`
+      if (dice.chance(25)) {
+        table.setXattr(inode, name, undefined)
+        model.delete(name)
+      } else {
+        const value = String.fromCharCode(dice.below(256)).repeat(dice.chance(30) ? 65_536 : dice.below(30_000))
+        table.setXattr(inode, name, value)
+        model.set(name, value)
+      }
+      if (table.xattr(inode, name) !== model.get(name)) throw new Error(`${name} of ${inode}`)
+    }
+    expectValid(table, pages)
+    for (const each of [table, ExtraTable.fromPages(pages, table.pagesInOrder().toReversed())]) {
+      for (const [inode, model] of models) expect(each.xattrs(inode) ?? new Map()).toEqual(model)
+    }
+    for (const inode of models.keys()) table.drop(inode)
+    expect(pages.count).toBe(0)
+  })
+
+  it("keeps a file of many extents, and changes only its last pages when it grows", () => {
+    const { pages, table } = emptyTable()
+    table.setExtents(1, [extentOf(0, 5, 1)])
+    table.setExtents(9, [extentOf(0, 5, 2)])
+    let extents: Extents.Extents = []
+    for (let i = 0; i < 3000; i++) {
+      const next = extentOf(i * 10_000, 1 + ((i * 7919) % 9000), 3 + i * 2)
+      extents = [...extents, next]
+      if (i % 100 === 0) table.setExtents(5, extents)
+    }
+    table.setExtents(5, extents)
+    pages.epoch++
+    table.setExtents(5, extents)
+    expect(changedPages(table, pages)).toBe(0)
+    extents = [...extents, extentOf(50_000_000, 1, 4)]
+    table.setExtents(5, extents)
+    expect(changedPages(table, pages)).toBeLessThanOrEqual(2)
+    expect(table.extents(5)).toEqual(extents)
+    extents = extents.filter((_, index) => index % 2 === 0)
+    table.setExtents(5, extents)
+    expect(table.extents(5)).toEqual(extents)
+    expect(table.dataBytes(5)).toBe(Extents.dataBytes(extents))
+    expect([table.extents(1).length, table.extents(9).length]).toEqual([1, 1])
+    expectValid(table, pages)
+    table.setExtents(5, [])
+    expect(pages.count).toBe(1)
+  })
+
+  it.each(seeds)("lets no damaged page pass as good (seed %d)", (seed) => {
+    const dice = new Dice(seed)
+    const world = new World(seed)
+    world.run(3000, 10)
+    const slab = new Slab()
+    const ids = world.table.pagesInOrder()
+    for (let round = 0; round < 40; round++) {
+      const bytes = pageOf(world.table, world.pages, dice.of(ids))
+      expect(ExtraTable.validate(bytes, 0, bytes.length - 1 - dice.below(bytes.length - 1))).toBeTypeOf("string")
+      expect(ExtraTable.validate(Buffer.concat([bytes, bytes]), 0, bytes.length + 1)).toBeTypeOf("string")
+      for (let flips = 0; flips < 60; flips++) {
+        const damaged = Buffer.from(bytes)
+        for (let i = dice.below(3); i >= 0; i--) damaged[dice.below(damaged.length)] = dice.below(256)
+        if (ExtraTable.validate(damaged, 0, damaged.length) === undefined) readPage(damaged, slab)
+      }
+    }
+    const noise = Buffer.alloc(SLOT_BYTES_MAX)
+    for (let round = 0; round < 200; round++) {
+      for (let i = 0; i < 600; i++) noise[i] = dice.below(256)
+      noise[0] = 0x21 + (round & 1)
+      expect(ExtraTable.validate(noise, 0, noise.readUInt16LE(2))).toBeTypeOf("string")
+    }
+  })
+
+  it("refuses extents that overlap, or lie in no slice", () => {
+    const { table } = emptyTable()
+    expect(() => table.setExtents(1, [extentOf(0, 10, 1), extentOf(9, 1, 2)])).toThrow("inode 1 cannot have")
+    expect(() => table.setExtents(1, [{ ...extentOf(0, 10, 1), sliceBytes: 9 }])).toThrow("inode 1 cannot have")
+    expect(() => table.setXattr(1, "", "x")).toThrow("without a name")
+    expect(() => table.setXattr(1, "n".repeat(256), "x")).toThrow("a name of 256 bytes")
+  })
+
+  it("needs about three bytes for a small file packed behind another, five for one with a slice of its own", () => {
+    const dice = new Dice(1)
+    const packedTable = emptyTable()
+    for (let inode = 1; inode <= 128 * 100;) {
+      const lengths = Array.from({ length: 500 }, () => 1 + dice.below(12_000))
+      const sliceBytes = lengths.reduce((sum, length) => sum + length, 0)
+      let sliceOffset = 0
+      for (const length of lengths) {
+        packedTable.table.setExtents(inode, [{ offset: 0, length, slice: 7, sliceOffset, sliceBytes }])
+        sliceOffset += length
+        inode++
+      }
+    }
+    packedTable.table.foldAll()
+    expect(packedTable.pages.slab.usedBytes / (128 * 100)).toBeLessThan(3.6)
+    const own = emptyTable()
+    for (let inode = 1; inode <= 128 * 100; inode++) {
+      own.table.setExtents(inode, [extentOf(0, 1 + dice.below(100_000), 1 + inode * 3)])
+    }
+    own.table.foldAll()
+    expect(own.pages.slab.usedBytes / (128 * 100)).toBeLessThan(5.6)
+  })
+
+  it("needs less than two bytes for an attribute that a file shares with the one before", () => {
+    const { pages, table } = emptyTable()
+    for (let inode = 1; inode <= 128 * 50; inode++) {
+      table.setXattr(inode, "security.selinux", "system_u:object_r:usr_t:s0")
+    }
+    table.foldAll()
+    expect(pages.slab.usedBytes / (128 * 50)).toBeLessThan(2)
+  })
+})
+
+/** Memory in two chunks whose runs are handed out in turn, so that a page that moves mostly changes chunks. */
+const scatteredSlab = (): Slab => {
+  const slab = new Slab()
+  const runs = Array.from({ length: 500 }, () => slab.allocate(SLOT_BYTES_MAX))
+  for (let i = 0; i < 250; i++) {
+    slab.free(runs[i] as number)
+    slab.free(runs[499 - i] as number)
+  }
+  return slab
+}
+
+interface Extra {
+  target: ByteString
+  extents: Extents.Extents
+  readonly xattrs: Map<ByteString, ByteString>
+}
+
+/** A table, and what must be in it. */
+class World {
+  readonly pages = new Pages(scatteredSlab())
+  table = new ExtraTable(this.pages)
+  private readonly model = new Map<number, Extra>()
+  private readonly dice: Dice
+  private next = InodeNumber.make(5, 1)
+  private slice = InodeNumber.make(5, 1)
+  private readonly recent: Array<number> = []
+
+  constructor(seed: number) {
+    this.dice = new Dice(seed)
+  }
+
+  /** So many steps, of which so many in a hundred take something away. */
+  run(steps: number, removals: number): void {
+    for (let step = 0; step < steps; step++) {
+      const { dice } = this
+      const inode = this.anyNumber()
+      if (dice.chance(removals)) this.remove(inode)
+      else this.change(inode)
+      if (dice.below(3000) === 0) this.table.foldAll()
+      if (dice.below(1000) === 0) this.pages.epoch++
+      if (dice.chance(5)) this.check(this.table, this.anyNumber())
+    }
+  }
+
+  dropAll(): void {
+    for (const inode of this.model.keys()) this.table.drop(inode)
+    this.model.clear()
+    this.recent.length = 0
+  }
+
+  compare(): void {
+    this.compareWith(this.table)
+    expectValid(this.table, this.pages)
+    const ids = this.table.pagesInOrder()
+    this.table = ExtraTable.fromPages(this.pages, ids.toReversed())
+    expect(this.table.pagesInOrder()).toEqual(ids)
+    this.compareWith(this.table)
+  }
+
+  private compareWith(table: ExtraTable): void {
+    for (const inode of this.model.keys()) this.check(table, inode)
+    for (let i = 0; i < 100; i++) this.check(table, this.anyNumber())
+  }
+
+  private check(table: ExtraTable, inode: number): void {
+    const { extents, target, xattrs } = this.model.get(inode) ?? { target: "", extents: [], xattrs: new Map() }
+    if (table.target(inode) !== target) throw new Error(`target of ${inode}`)
+    if (!sameExtents(table.extents(inode), extents)) throw new Error(`extents of ${inode}`)
+    if (table.dataBytes(inode) !== Extents.dataBytes(extents)) throw new Error(`bytes of ${inode}`)
+    const found = table.xattrs(inode)
+    if ((found?.size ?? 0) !== xattrs.size) throw new Error(`attributes of ${inode}`)
+    for (const [name, value] of xattrs) {
+      if (found?.get(name) !== value || table.xattr(inode, name) !== value) throw new Error(`${name} of ${inode}`)
+    }
+  }
+
+  private anyNumber(): number {
+    const { dice, recent } = this
+    if (recent.length > 0 && dice.chance(50)) return dice.of(recent)
+    let inode = this.next++
+    if (dice.chance(15)) inode = Number.MAX_SAFE_INTEGER - dice.below(300)
+    else if (dice.chance(30)) inode = InodeNumber.make(dice.below(6), 1 + dice.below(3000))
+    if (recent.length < 3000) recent.push(inode)
+    else recent[dice.below(3000)] = inode
+    return inode
+  }
+
+  private extraOf(inode: number): Extra {
+    const extra = this.model.get(inode) ?? { target: "", extents: [], xattrs: new Map() }
+    this.model.set(inode, extra)
+    return extra
+  }
+
+  private change(inode: number): void {
+    const { dice, table } = this
+    const extra = this.extraOf(inode)
+    const kind = dice.below(100)
+    if (kind < 65) {
+      extra.extents = this.written(dice.chance(25) ? [] : extra.extents)
+      table.setExtents(inode, extra.extents)
+    } else if (kind < 82) {
+      extra.target = this.text(dice.below(400) === 0 ? 4095 : 60)
+      table.setTarget(inode, extra.target)
+    } else {
+      const name = dice.of(xattrNames)
+      const value = dice.chance(50) ? "the usual" : this.text(dice.below(200) === 0 ? 40_000 : 40)
+      extra.xattrs.set(name, value)
+      table.setXattr(inode, name, value)
+    }
+  }
+
+  private written(extents: Extents.Extents): Extents.Extents {
+    const { dice } = this
+    const fresh = extents.length === 0
+    if (dice.chance(50)) this.slice += dice.below(3)
+    const slice = dice.chance(2) ? InodeNumber.make(dice.below(1024), 1 + dice.below(2 ** 32 - 1)) : this.slice
+    const length = 1 + dice.below(dice.chance(90) ? 20_000 : MIB)
+    const sliceOffset = dice.chance(50) ? 0 : dice.below(MIB)
+    const sliceBytes = dice.chance(50) ? sliceOffset + length : 64 * MIB - dice.below(3 * MIB)
+    let offset = fresh && dice.chance(80) ? 0 : dice.below(50_000)
+    if (dice.chance(1)) offset = Number.MAX_SAFE_INTEGER - length - dice.below(10)
+    return Extents.replace(extents, offset, length, [{ offset, length, slice, sliceOffset, sliceBytes }])
+  }
+
+  private text(bytesMax: number): ByteString {
+    const { dice } = this
+    const bytes = Buffer.alloc(dice.below(bytesMax + 1), dice.below(256))
+    for (let i = 0; i < 5 && i < bytes.length; i++) bytes[i] = dice.below(256)
+    return bytes.latin1Slice()
+  }
+
+  private remove(inode: number): void {
+    const { dice, table } = this
+    const extra = this.extraOf(inode)
+    const kind = dice.below(10)
+    if (kind < 5) {
+      table.drop(inode)
+      this.model.delete(inode)
+    } else if (kind < 7) {
+      extra.extents = Extents.within(extra.extents, 0, dice.below(100_000))
+      table.setExtents(inode, extra.extents)
+    } else if (kind < 8) {
+      extra.target = ""
+      table.setTarget(inode, "")
+    } else {
+      const name = dice.of(xattrNames)
+      extra.xattrs.delete(name)
+      table.setXattr(inode, name, undefined)
+    }
+  }
+}
+
+const emptyTable = (): { pages: Pages; table: ExtraTable } => {
+  const pages = new Pages(new Slab())
+  return { pages, table: new ExtraTable(pages) }
+}
+
+const extentOf = (offset: number, length: number, slice: number): Extents.Extent => ({
+  offset,
+  length,
+  slice,
+  sliceOffset: 0,
+  sliceBytes: length
+})
+
+const sameExtents = (a: Extents.Extents, b: Extents.Extents): boolean =>
+  a.length === b.length && a.every((extent, index) => {
+    const other = b[index] as Extents.Extent
+    return extent.offset === other.offset && extent.length === other.length && extent.slice === other.slice &&
+      extent.sliceOffset === other.sliceOffset && extent.sliceBytes === other.sliceBytes
+  })
+
+const changedPages = (table: ExtraTable, pages: Pages): number =>
+  table.pagesInOrder().filter((page) => pages.changedIn(page) === pages.epoch).length
+
+const pageOf = (table: ExtraTable, pages: Pages, page: number): Buffer => {
+  const length = table.lengthOf(page)
+  pages.locate(page)
+  return Buffer.from(pages.bytes.subarray(pages.at, pages.at + length))
+}
+
+/** All pages are valid, in slots no larger than they need, and there are no others. */
+const expectValid = (table: ExtraTable, pages: Pages): void => {
+  table.foldAll()
+  const ids = table.pagesInOrder()
+  for (const id of ids) {
+    const bytes = pageOf(table, pages, id)
+    expect(ExtraTable.validate(bytes, 0, bytes.length)).toBeUndefined()
+  }
+  expect(pages.count).toBe(ids.length)
+  expect(pages.slab.usedBytes).toBe(ids.reduce((sum, id) => sum + capacityFor(table.lengthOf(id)), 0))
+}
+
+/** A page that passed for good is read, changed and given back like any other. */
+const readPage = (bytes: Buffer, slab: Slab): void => {
+  const pages = new Pages(slab)
+  const page = pages.create(bytes.length)
+  pages.locate(page)
+  pages.bytes.set(bytes, pages.at)
+  const table = ExtraTable.fromPages(pages, [page])
+  const inodes = table.inodes()
+  expect(inodes.size).toBeGreaterThan(0)
+  for (const inode of inodes) {
+    const extents = table.extents(inode)
+    expect(extents.every((extent) => Extents.isValid(extent))).toBe(true)
+    table.xattrs(inode)
+    table.target(inode)
+    table.setExtents(inode, [])
+    table.drop(inode)
+  }
+  expect(pages.count).toBe(0)
+}
