@@ -353,6 +353,19 @@ export const commands: ReadonlyArray<Command> = [
     load: () => import("#cli/commands/SimulateMutants.ts")
   },
   {
+    name: "bench",
+    summary: "measure this machine's Cadastre, each figure with the machine's own floor beside it",
+    arguments: [{ name: "<name>", description: "engine, memory or replay" }],
+    options: [
+      { flags: "--files <n>", description: "files to measure with", parse: wholeNumber("a number") },
+      { flags: "--tree <folder>", description: "a real tree for `memory` (/usr)" },
+      json
+    ],
+    examples: ["cadastre bench engine --files 1000000", "cadastre bench memory --json", "cadastre bench replay"],
+    connects: false,
+    load: () => import("#cli/commands/Bench.ts")
+  },
+  {
     name: "chaos",
     summary: "run a real cluster on this machine, with real faults, and check all that is promised",
     options: [

@@ -1,5 +1,5 @@
 /** `cadastre simulate`: seeds of simulated clusters. */
 import type { Run } from "#cli/Command.ts"
-import { runProgram } from "#cli/Simulations.ts"
+import { runProgram } from "#cli/Programs.ts"
 
-export const run: Run = (_args, options) => runProgram("main.ts", options)
+export const run: Run = (_args, options) => runProgram("simulations/main.ts", options)

@@ -1,5 +1,5 @@
 /** `cadastre simulate mutants`: whether the simulation finds bugs that are known to be there. */
 import type { Run } from "#cli/Command.ts"
-import { runProgram } from "#cli/Simulations.ts"
+import { runProgram } from "#cli/Programs.ts"
 
-export const run: Run = (_args, options) => runProgram("mutants.ts", options)
+export const run: Run = (_args, options) => runProgram("simulations/mutants.ts", options)

@@ -1,0 +1,44 @@
+/**
+ * `cadastre bench NAME`: runs one benchmark. Its options come as one JSON text from the command line. With `json` the
+ * last line of standard output is one object.
+ */
+import { engine } from "#bench/Engine.ts"
+import { memory } from "#bench/Memory.ts"
+import { replay } from "#bench/Replay.ts"
+import { type Bench, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
+
+const benches = new Map<string, Bench>([["engine", engine], ["memory", memory], ["replay", replay]])
+
+interface MainOptions extends BenchOptions {
+  readonly name: string
+  readonly json?: boolean
+}
+
+const main = async (options: MainOptions): Promise<number> => {
+  const bench = benches.get(options.name)
+  if (bench === undefined) {
+    tell(`cadastre: there is no benchmark ${options.name}; there are ${[...benches.keys()].join(", ")}`)
+    return 2
+  }
+  const report = await bench(options, tell)
+  const values = (all: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(all).map(([key, value]) => [key, rounded(value)]))
+  const { beside, figures, ratios } = report
+  process.stdout.write(
+    options.json === true
+      ? `${
+        JSON.stringify({
+          bench: report.bench,
+          figures: values(figures),
+          beside: values(beside),
+          ratios: values(ratios)
+        })
+      }\n`
+      : `${textOf(report)}\n`
+  )
+  return 0
+}
+
+const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+
+process.exitCode = await main(JSON.parse(process.argv[2] ?? "{}") as MainOptions)
