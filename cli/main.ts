@@ -30,6 +30,8 @@ const build = (): Command => {
     .addHelpText("after", FOOTER)
     .showSuggestionAfterError(true)
     .exitOverride()
+    // A command may be a group as well (`simulate`): options behind the second word are the second word's.
+    .enablePositionalOptions()
   for (const spec of commands) add(root, spec)
   return root
 }
@@ -43,7 +45,7 @@ const add = (root: Command, spec: Spec): void => {
     parent = group ?? root.command(first).exitOverride()
     if (group === undefined) parent.description(groupSummary[first] ?? "")
   }
-  const command = parent.command(second ?? first).description(spec.summary).exitOverride()
+  const command = parent.command(second ?? first).description(spec.summary).exitOverride().enablePositionalOptions()
   for (const argument of spec.arguments ?? []) addArgument(command, argument)
   for (const { description, flags, parse } of [...spec.options ?? [], ...spec.connects ? connectOptions : []]) {
     const option = new Option(flags, description)

@@ -151,9 +151,11 @@ const viewOf = (project: Project, name: string): RunnerView => {
     name,
     isAlive: () => alive,
     isReady: () => alive,
+    // The engine takes its time to stop one, and would kill one that is paused meanwhile: nobody else may have it.
     signal: (signal) =>
-      Effect.map(project.signal(name, signal), () => {
+      Effect.suspend(() => {
         if (signal === "SIGKILL" || signal === "SIGTERM") alive = false
+        return project.signal(name, signal)
       }),
     start: Effect.suspend(() => {
       if (alive) return Effect.void
