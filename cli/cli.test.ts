@@ -290,8 +290,7 @@ describe("a file system on one machine", () => {
 describe("commands", () => {
   it.scopedLive("of two words take options of their own, also where the first word has one of that name", () =>
     Effect.gen(function*() {
-      const machine = yield* Program.machine
-      const ended = yield* machine.run(["simulate", "mutants", "--only", "no-such-bug", "--seeds", "3"])
+      const ended = yield* Program.run(["simulate", "mutants", "--only", "no-such-bug", "--seeds", "3"])
       expect([ended.code, ended.stderr]).toEqual([2, expect.stringContaining("no-such-bug")])
     }))
 
