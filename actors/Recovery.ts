@@ -76,7 +76,7 @@ export const replay = (
 const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, number> => {
   const highest = new Map<number, number>()
   try {
-    for (const { payload } of rows) BatchCodec.noteFloors(payload, highest)
+    for (const { payload } of rows) Batch.noteFloors(BatchCodec.floors(payload), highest)
   } catch (cause) {
     if (!(cause instanceof Malformed)) throw cause
   }

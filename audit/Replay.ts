@@ -51,9 +51,7 @@ const floorsOf = (page: Iterable<JournalStream.AuditedBatch>, until: number): Re
   const highest = new Map<number, number>()
   for (const { batch, row } of page) {
     if (row.last > until) break
-    for (const { floor, session } of batch.floors) {
-      if (floor > (highest.get(session) ?? 0)) highest.set(session, floor)
-    }
+    Batch.noteFloors(batch.floors, highest)
   }
   return highest
 }

@@ -85,6 +85,11 @@ export const raiseFloors = (state: ZoneState, floors: ReadonlyArray<Floor>): voi
   for (const { floor, session } of floors) state.sessions.get(session)?.raise(floor)
 }
 
+/** Notes each session's highest floor. */
+export const noteFloors = (floors: ReadonlyArray<Floor>, highest: Map<number, number>): void => {
+  for (const { floor, session } of floors) if (floor > (highest.get(session) ?? 0)) highest.set(session, floor)
+}
+
 /**
  * Replays a whole batch. `answered` are floors of it and of batches that are replayed after it without fail: replies
  * below them would be forgotten again, so they are not made.

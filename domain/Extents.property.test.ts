@@ -104,6 +104,16 @@ describe("the extents of a file", () => {
     )
   })
 
+  it("are cut to the byte at the largest offsets, where sums are no safe integers any more", () => {
+    const offset = Number.MAX_SAFE_INTEGER - 20
+    const extent = { offset, length: 20, slice: 1, sliceOffset: 704_894, sliceBytes: 704_914 }
+    for (let cut = 1; cut < 20; cut++) {
+      expect(Extents.within([extent], offset + cut, 20 - cut)).toEqual([
+        { ...extent, offset: offset + cut, length: 20 - cut, sliceOffset: 704_894 + cut }
+      ])
+    }
+  })
+
   it("move along the file as a whole", () => {
     fc.assert(
       fc.property(file, fc.nat({ max: 20 }), (extents, distance) => {

@@ -104,10 +104,11 @@ export const dataBytes = (extents: Extents): number => {
   return sum
 }
 
+/** The difference first: at the largest offsets a sum with one is no safe integer any more. */
 const part = (extent: Extent, from: number, to: number): Extent =>
   from === extent.offset && to === end(extent)
     ? extent
-    : { ...extent, offset: from, length: to - from, sliceOffset: extent.sliceOffset + from - extent.offset }
+    : { ...extent, offset: from, length: to - from, sliceOffset: extent.sliceOffset + (from - extent.offset) }
 
 /** Neighbours that continue each other in the file and in their slice become one. */
 const joined = (...parts: ReadonlyArray<Extents>): Extents => {

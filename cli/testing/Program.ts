@@ -80,15 +80,18 @@ export const machine: Effect.Effect<Machine, never, Scope.Scope> = Effect.gen(fu
   const folder = yield* temporaryFolder
   const data = join(folder, "data")
   const on = (args: ReadonlyArray<string>): ReadonlyArray<string> => [...args, "--data", data]
+  // One that was killed comes back where its clients look for it.
+  let port = 0
   const self: Machine = {
     data,
     run: (args, options) => run(on(args), options),
     begin: (args, options) => begin(on(args), options),
-    up: (args = []) => run(on(["up", "--detach", "--port", "0", ...args])),
+    up: (args = []) => Effect.suspend(() => run(on(["up", "--detach", "--port", String(port), ...args]))),
     down: run(on(["down"])),
     kill: Effect.async<void>((resume) => {
       const endpoint = DataFolder.readEndpoint(DataFolder.at(data))
       if (endpoint === undefined) throw new Error("nothing runs that could be killed")
+      port = endpoint.port
       process.kill(endpoint.pid, "SIGKILL")
       const look = setInterval(() => {
         if (isAlive(endpoint.pid)) return

@@ -25,12 +25,8 @@ export const encode = (writer: Writer, batch: Batch): void => new Encoder(writer
 /** The batch, or `Malformed`. */
 export const decode = (payload: Uint8Array, time: Timestamp.Timestamp): Batch => new Decoder(payload).batch(time)
 
-/** Notes the floors that a payload tells, each session's highest. `Malformed` like `decode`. */
-export const noteFloors = (payload: Uint8Array, highest: Map<number, number>): void => {
-  for (const { floor, session } of new Decoder(payload).floors()) {
-    if (floor > (highest.get(session) ?? 0)) highest.set(session, floor)
-  }
-}
+/** The floors that a payload tells, without its records. `Malformed` like `decode`. */
+export const floors = (payload: Uint8Array): ReadonlyArray<Floor> => new Decoder(payload).floors()
 
 const Tag = {
   InodeCreated: 1,

@@ -9,9 +9,8 @@ import { Writer } from "#domain/codec/Writer.ts"
 import * as Extents from "#domain/Extents.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Lock, LockFamily, LockType, Waiter } from "#domain/Locks.ts"
+import * as Mode from "#domain/Mode.ts"
 import { descriptorCodec, Session } from "#domain/Session.ts"
-import type { Entries } from "#domain/state/Entries.ts"
-import type { Inode } from "#domain/state/Inode.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 
@@ -35,8 +34,8 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
   w.varint(state.nextInode)
   w.varint(state.nextSlice)
   w.varint(state.inodeCount)
-  for (const inode of state.inodes()) {
-    writeInode(w, inode)
+  for (const number of state.inodeNumbers()) {
+    writeInode(w, state, number)
     if (w.length > RUN_BYTES) {
       yield w.view()
       w.reset()
@@ -90,32 +89,41 @@ export const decode = (bytes: Uint8Array): ZoneState => {
   return state
 }
 
-const writeInode = (w: Writer, inode: Inode): void => {
-  w.u56(inode.number)
-  w.u16(inode.mode)
-  w.varint(inode.uid)
-  w.varint(inode.gid)
-  w.varint(inode.nlink)
-  w.varint(inode.size)
-  w.varint(inode.rdev)
-  writeTime(w, inode.atime)
-  writeTime(w, inode.mtime)
-  writeTime(w, inode.ctime)
-  w.u56(inode.parent)
-  w.string(inode.target)
-  w.varint(inode.opens)
-  if (inode.entries !== undefined) {
-    inode.entries.walk("", (name, number) => {
+/** Without a view: a snapshot and a digest come by here once for every inode. */
+const writeInode = (w: Writer, state: ZoneState, number: number): void => {
+  const { entries, extras, table } = state
+  if (!table.read(number)) throw new Error(`inode ${number} is gone`)
+  const { row } = table
+  w.u56(number)
+  w.u16(row.mode)
+  w.varint(row.uid)
+  w.varint(row.gid)
+  w.varint(row.nlink)
+  w.varint(row.size)
+  w.varint(row.rdev)
+  w.zigzag(row.atime)
+  w.varint(row.atimeNanos)
+  w.zigzag(row.mtime)
+  w.varint(row.mtimeNanos)
+  w.zigzag(row.ctime)
+  w.varint(row.ctimeNanos)
+  w.u56(row.parent)
+  w.string(Mode.isSymlink(row.mode) ? extras.target(number) : "")
+  w.varint(row.opens)
+  if (Mode.isDirectory(row.mode)) {
+    entries.walk(number, "", (name, inode) => {
       w.string(name)
-      w.u56(number)
+      w.u56(inode)
       return true
     })
     w.string("")
   }
-  w.varint(inode.extents.length)
-  for (const extent of inode.extents) Extents.codec.write(w, extent)
-  w.varint(inode.xattrs?.size ?? 0)
-  for (const [name, value] of inode.xattrs ?? []) {
+  const extents = row.size === 0 ? Extents.empty : extras.extents(number)
+  w.varint(extents.length)
+  for (const extent of extents) Extents.codec.write(w, extent)
+  const xattrs = extras.xattrs(number)
+  w.varint(xattrs?.size ?? 0)
+  for (const [name, value] of xattrs ?? []) {
     w.string(name)
     w.string(value)
   }
@@ -146,33 +154,32 @@ const readInode = (r: Reader, state: ZoneState, before: number): number => {
   row.ctimeNanos = ctime.nanos
   if (!row.isValid) r.fail(`inode ${number} has an attribute out of bounds`)
   state.table.add(number)
-  const inode = state.expect(number)
   if (target !== "") state.extras.setTarget(number, target)
-  if (inode.entries !== undefined) readEntries(r, inode.entries)
+  if (Mode.isDirectory(row.mode)) readEntries(r, state, number)
   const extents: Array<Extents.Extent> = []
   for (let i = r.count(COUNT_MAX), end = 0; i > 0; i--) {
     const extent = readExtent(r, end)
     extents.push(extent)
     end = Extents.end(extent)
   }
-  if (extents.length > 0) inode.extents = extents
+  if (extents.length > 0) state.extras.setExtents(number, extents)
   state.dataBytes += Extents.dataBytes(extents)
   for (let i = r.count(Limits.xattrListBytesMax); i > 0; i--) {
     const name = r.string(Limits.xattrNameBytesMax)
     if (name === "") r.fail("an attribute without a name")
-    inode.setXattr(name, r.string(Limits.xattrValueBytesMax))
+    state.extras.setXattr(number, name, r.string(Limits.xattrValueBytesMax))
   }
   return number
 }
 
-const readEntries = (r: Reader, entries: Entries): void => {
+const readEntries = (r: Reader, state: ZoneState, directory: number): void => {
   for (let before = "";;) {
     const name = r.string(Limits.nameBytesMax)
     if (name === "") return
     if (name <= before) r.fail("names are out of order")
     const inode = r.u56()
     if (inode === 0 || !Number.isSafeInteger(inode)) r.fail(`an entry points to ${inode}`)
-    entries.set(name, inode)
+    state.entries.set(directory, name, inode)
     before = name
   }
 }

@@ -21,7 +21,7 @@ export interface Held {
   readonly waiters: ReadonlyArray<Waiter>
 }
 
-/** Inodes that `inodes` finds at a time. */
+/** Inodes that `inodeNumbers` finds at a time. */
 const INODES_AT_ONCE = 1024
 
 export class ZoneState {
@@ -73,12 +73,16 @@ export class ZoneState {
     throw new Contradiction(`inode ${number} is not in zone ${this.zone}`, this.sequence)
   }
 
-  /** All inodes by ascending number. */
+  /** All inodes by ascending number. None may come or go meanwhile. */
   *inodes(): Generator<Inode, void, void> {
+    for (const number of this.inodeNumbers()) yield new Inode(this, number)
+  }
+
+  *inodeNumbers(): Generator<InodeNumber.InodeNumber, void, void> {
     for (let from = 0;;) {
       const found: Array<InodeNumber.InodeNumber> = []
       this.table.walk((number) => found.push(number) < INODES_AT_ONCE, from)
-      for (const number of found) yield new Inode(this, number)
+      yield* found
       if (found.length < INODES_AT_ONCE) return
       from = (found.at(-1) as number) + 1
     }

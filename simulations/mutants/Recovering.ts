@@ -178,8 +178,8 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "snapshot-drops-attributes",
     about: "A snapshot brings no extended attributes back.",
     file: stateCodec,
-    find: "    inode.setXattr(name, r.string(Limits.xattrValueBytesMax))\n",
-    replace: "    if (name === \"\") inode.setXattr(name, \"\")\n    r.string(Limits.xattrValueBytesMax)\n",
+    find: "    state.extras.setXattr(number, name, r.string(Limits.xattrValueBytesMax))\n",
+    replace: "    r.string(Limits.xattrValueBytesMax)\n",
     scenario
   },
   {

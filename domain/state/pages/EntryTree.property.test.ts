@@ -5,6 +5,7 @@ import { Pages } from "#domain/state/pages/Pages.ts"
 import { Slab } from "#domain/state/pages/Slab.ts"
 import { Dice } from "#domain/testing/Dice.ts"
 import { same } from "#domain/testing/Same.ts"
+import { scatteredSlab } from "#domain/testing/ScatteredSlab.ts"
 import { seedsOf } from "#domain/testing/Seeds.ts"
 import { describe, expect, it } from "vitest"
 
@@ -80,8 +81,8 @@ class Model {
   }
 }
 
-const makeTree = (): { readonly pages: Pages; readonly tree: EntryTree } => {
-  const pages = new Pages(new Slab())
+const makeTree = (slab = new Slab()): { readonly pages: Pages; readonly tree: EntryTree } => {
+  const pages = new Pages(slab)
   return { pages, tree: new EntryTree(pages) }
 }
 
@@ -130,7 +131,7 @@ const densityOf = (pages: Pages, tree: EntryTree): readonly [number, number] => 
 describe("the tree of entries", () => {
   it.each(seeds)("is a sorted map of directories and names, whatever comes and goes (seed %d)", (seed) => {
     const dice = new Dice(seed)
-    const { pages, tree } = makeTree()
+    const { pages, tree } = makeTree(scatteredSlab())
     const model = new Model()
     const remove = (directory: number, name: string): void => {
       const expected = model.get(directory, name)

@@ -5,6 +5,7 @@ import { ExtraTable } from "#domain/state/pages/ExtraTable.ts"
 import { Pages } from "#domain/state/pages/Pages.ts"
 import { capacityFor, Slab, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
 import { Dice } from "#domain/testing/Dice.ts"
+import { scatteredSlab } from "#domain/testing/ScatteredSlab.ts"
 import { seedsOf } from "#domain/testing/Seeds.ts"
 import { describe, expect, it } from "vitest"
 
@@ -148,17 +149,6 @@ describe("the extra table", () => {
     expect(pages.slab.usedBytes / (128 * 50)).toBeLessThan(2)
   })
 })
-
-/** Memory in two chunks whose runs are handed out in turn, so that a page that moves mostly changes chunks. */
-const scatteredSlab = (): Slab => {
-  const slab = new Slab()
-  const runs = Array.from({ length: 500 }, () => slab.allocate(SLOT_BYTES_MAX))
-  for (let i = 0; i < 250; i++) {
-    slab.free(runs[i] as number)
-    slab.free(runs[499 - i] as number)
-  }
-  return slab
-}
 
 interface Extra {
   target: ByteString

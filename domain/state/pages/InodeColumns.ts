@@ -50,6 +50,9 @@ export const holds = (column: number, value: number): boolean =>
   value <= (LARGEST[column] as number) && value >= (isSeconds(column) ? -SECONDS_MAX : 0) &&
   (value === (value | 0) || Number.isInteger(value))
 
+/** Scratch of `isValid`. */
+const checked = new Float64Array(COLUMNS)
+
 /** All columns of one inode: what `read` fills and `add` takes. */
 export class InodeRow {
   mode = 0
@@ -70,9 +73,9 @@ export class InodeRow {
 
   /** Whether each column may have the value that it has here. */
   get isValid(): boolean {
-    const cells = new Float64Array(COLUMNS)
-    this.store(cells)
-    return cells.every((value, column) => holds(column, value))
+    this.store(checked)
+    for (let column = 0; column < COLUMNS; column++) if (!holds(column, checked[column] as number)) return false
+    return true
   }
 
   load(cells: Float64Array): void {
