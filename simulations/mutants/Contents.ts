@@ -34,7 +34,7 @@ export const contents: ReadonlyArray<Mutant> = [
     name: "cut-run-starts-over",
     about: "What is left of a run that was cut shows the bytes of its slice from the beginning.",
     file: extents,
-    find: "sliceOffset: extent.sliceOffset + from - extent.offset",
+    find: "sliceOffset: extent.sliceOffset + (from - extent.offset)",
     replace: "sliceOffset: extent.sliceOffset",
     scenario
   },
