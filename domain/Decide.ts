@@ -17,6 +17,7 @@ import { operations } from "#domain/Operations.ts"
 import type { Session } from "#domain/Session.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 import type { Timestamp } from "#domain/Timestamp.ts"
+import { warm } from "#domain/Warm.ts"
 
 /** The zone ended this session, or never knew what its client believes it knows. */
 export const SESSION_ENDED = "session ended"
@@ -56,17 +57,22 @@ export class Decider {
     this.now = time
   }
 
-  /** Decides all commands of a message, in order. */
-  decide(message: Message): ReadonlyArray<Decision> | typeof SESSION_ENDED {
+  /**
+   * Decides all commands of a message, in order, after those in `decisions`, where it adds theirs. A `PageFault` leaves
+   * the command that met it undecided: once the page is there, the same call goes on with it.
+   */
+  decide(message: Message, decisions: Array<Decision> = []): ReadonlyArray<Decision> | typeof SESSION_ENDED {
     const { state } = this
     const { session } = message
-    if (session !== 0) {
+    // One that goes on may have ended its own session.
+    if (session !== 0 && decisions.length === 0) {
       if (state.ended.has(session) || (message.known && !state.sessions.has(session))) return SESSION_ENDED
       this.raise(session, message.floor)
     }
-    const decisions: Array<Decision> = []
     let bytes = 0
-    for (const [index, command] of message.commands.entries()) {
+    for (const decision of decisions) if (decision !== WAITS) bytes += decision.reply.length
+    for (let index = decisions.length; index < message.commands.length; index++) {
+      const command = message.commands[index] as Command
       const decision = bytes > Limits.messageRepliesBytesMax && isRead(command.operation)
         ? { reply: Batch.encodeRefusal(Errno.EAGAIN) }
         : this.earlier(session, command) ?? this.resolved(message, index, decisions)
@@ -167,6 +173,7 @@ export class Decider {
       return { reply }
     }
     const waits = plan._tag === "Wait"
+    if (state.pages.absent > 0) { for (const event of plan.events) warm(state, event) }
     const record: CommandRecord = {
       session,
       request: number,

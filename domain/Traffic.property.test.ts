@@ -5,6 +5,7 @@ import { bytesOf } from "#domain/testing/World.ts"
 import { describe, expect, it } from "vitest"
 
 const { list } = seedsOf(process.env)
+const some = list.slice(0, Math.ceil(list.length / 4))
 const COMMANDS = 300
 const outcomes = new Map<string, number>()
 
@@ -20,6 +21,24 @@ describe("a zone under random traffic", () => {
         throw new Error(`seed ${seed}: repeat with CADASTRE_SEED=${seed} vitest run domain/Traffic`, { cause })
       }
       for (const [outcome, count] of traffic.outcomes) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count)
+    }
+  })
+
+  it(`decides the same with nothing in memory but what it asks for (${some.length} seeds)`, {
+    timeout: 20_000 + 800 * some.length
+  }, () => {
+    for (const seed of some) {
+      const [usual, starved] = [false, true].map((starve) => {
+        const traffic = new Traffic(seed)
+        traffic.world.starved = starve
+        try {
+          traffic.run(COMMANDS / 2)
+        } catch (cause) {
+          throw new Error(`seed ${seed}: repeat with CADASTRE_SEED=${seed} vitest run domain/Traffic`, { cause })
+        }
+        return bytesOf(traffic.world.live)
+      })
+      expect(Buffer.compare(usual as Uint8Array, starved as Uint8Array)).toBe(0)
     }
   })
 

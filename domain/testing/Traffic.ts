@@ -67,7 +67,7 @@ export class Traffic {
     const commands: Array<Command> = []
     for (let count = 1 + dice.below(4); count > 0; count--) commands.push(this.command(actor, commands))
     const message = world.message(actor, commands, { descriptor: descriptorOf(actor), floor: this.floor(actor) })
-    const decisions = world.decider.decide(message)
+    const decisions = world.asked(message)
     if (decisions === SESSION_ENDED) throw new Error(`session ${actor.session} has ended`)
     const replies = decisions.map((decision) => (decision === WAITS ? WAITS : decision.reply))
     for (const [index, reply] of replies.entries()) this.note(commands[index] as Command, reply)
@@ -113,7 +113,7 @@ export class Traffic {
     const { dice, world } = this
     const actor = this.actor()
     const reason = dice.of(["expired", "evicted"] as const)
-    world.decider.decideOwn(operations.endSession, { inode: world.root, session: actor.session, reason })
+    world.own("endSession", { inode: world.root, session: actor.session, reason })
     this.replaceIfEnded(actor)
   }
 
@@ -140,7 +140,7 @@ export class Traffic {
     if (message.commands.some(({ number }) => number < floor)) return
     if (life !== this.life && happened.includes(false)) return
     world.begin()
-    const decisions = world.decider.decide({ ...message, floor: 0 })
+    const decisions = world.asked({ ...message, floor: 0 })
     if (world.live.ended.has(message.session)) same("the answer to an ended session", decisions, SESSION_ENDED)
     else {
       const again = (decisions as ReadonlyArray<Decision>).map((one) => (one === WAITS ? WAITS : one.reply))

@@ -18,6 +18,7 @@ import { ZoneState } from "#domain/state/ZoneState.ts"
 import { type Actor, descriptorOf, everybody } from "#domain/testing/Actors.ts"
 import { problemsOf } from "#domain/testing/Invariants.ts"
 import { Different, same, sameBytes } from "#domain/testing/Same.ts"
+import { ShadowStore } from "#domain/testing/ShadowStore.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 
 export const ROOT_MODE = Mode.S_IFDIR | 0o755
@@ -55,6 +56,9 @@ export class World {
   replica: ZoneState
   /** Whether the state was made by hand, so that no journal and no invariant speaks of it. */
   forged = false
+  /** Whether every message finds the zone's memory empty. */
+  starved = false
+  private readonly stores = new WeakMap<ZoneState, ShadowStore>()
   private readonly journal: Array<Kept> = []
   private readonly labels = new Map<string, number>()
   private readonly numbers = new Map<number, number>()
@@ -149,13 +153,39 @@ export class World {
     return { zone: this.zone, epoch: EPOCH, session: actor.session, floor: 0, known, descriptor, commands, ...fields }
   }
 
+  /** Decides with nothing in memory but what is asked for, and brings back the rest afterwards. */
+  private starve<A>(decide: () => A): A {
+    const store = this.stores.get(this.live) ?? new ShadowStore(this.live.pages)
+    this.stores.set(this.live, store)
+    this.live.table.packAll()
+    store.take()
+    this.live.pages.evict(0)
+    const decided = store.retry(decide)
+    store.loadAll()
+    return decided
+  }
+
+  /** What the zone decides, whatever is in memory. */
+  asked(message: Message): ReadonlyArray<Decision> | typeof SESSION_ENDED {
+    const decisions: Array<Decision> = []
+    const decide = () => this.decider.decide(message, decisions)
+    return this.starved ? this.starve(decide) : decide()
+  }
+
+  own<Name extends "foundZone" | "endSession">(name: Name, request: RequestOf<Name>): void {
+    const operation = operations[name] as unknown as Command["operation"]
+    const decide = () => this.decider.decideOwn(operation, request)
+    if (this.starved) this.starve(decide)
+    else decide()
+  }
+
   begin(): void {
     this.second++
     this.decider.begin(Timestamp.make(this.second, 5))
   }
 
   decide(message: Message): ReadonlyArray<Decision> {
-    const decisions = this.decider.decide(message)
+    const decisions = this.asked(message)
     if (decisions === SESSION_ENDED) throw new Error(`session ${message.session} has ended`)
     return decisions
   }

@@ -1,56 +1,52 @@
 /**
- * The inner nodes of an `EntryTree`: up to 128 children each, divided by the shortest keys that tell them apart.
- * They are no pages: snapshots leave them out, since the leaves in their order tell them again.
+ * The inner nodes of an `EntryTree`: up to 128 children each, divided by the shortest keys that tell them apart. Every
+ * node is a page:
+ *
+ *     children 1 | 0 1 | prefix length 2 | length 2 | 0 2 | heads, 4 each | children, 4 each | prefix
+ *     where the tail of each separator ends 2 | tails
  *
  * A separator is the node's common prefix, four bytes that are compared as one number, and a tail that seldom
- * matters. Separators count as followed by endless zero bytes: no name has one, and a directory's number is as good
- * without its last zeros.
+ * matters; the first child has none. Separators count as followed by endless zero bytes: no name has one, and a
+ * directory's number is as good without its last zeros. Numbers are little-endian, as the machine's are.
  */
 import { copy, putShort, short } from "#domain/state/pages/EntryLeaf.ts"
 import { KEY_BYTES_MAX, KeyList } from "#domain/state/pages/KeyList.ts"
-import { type Slab, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
+import { PageKind, type Pages } from "#domain/state/pages/Pages.ts"
+import { capacityFor, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
 
 const CHILDREN_MAX = 128
 const CHILDREN_MERGED_MAX = 96
 const CHILDREN_FEW = 40
 const HEAD_BYTES = 4
+const HEADER_BYTES = 8
+const HEADER_WORDS = HEADER_BYTES / 4
 /** Bytes of all separators of a node: with the bookkeeping they fit a slot even if they have nothing in common. */
-const SEPARATORS_BYTES_MAX = SLOT_BYTES_MAX - 3 * CHILDREN_MAX - KEY_BYTES_MAX
-/** Nodes share arrays: one apiece would cost memory and the collector's time. */
-const GROUP_NODES = 32
-const GROUP_SHIFT = 5
+const SEPARATORS_BYTES_MAX = SLOT_BYTES_MAX - HEADER_BYTES - 11 * CHILDREN_MAX - KEY_BYTES_MAX
 const LEVELS_MAX = 12
 
-/** A child, and the key that divides it from the one before. */
-interface Divided {
-  readonly child: number
-  readonly separator: Uint8Array
-}
+export const lengthOf = (bytes: Uint8Array, at: number): number => short(bytes, at + 4)
+const countOf = (bytes: Uint8Array, at: number): number => bytes[at] as number
+/** Where the node's prefix is. */
+const prefixAt = (at: number, count: number): number => at + HEADER_BYTES + 8 * count
 
 const list = new KeyList()
-const text = new Uint8Array(2 * CHILDREN_MAX * KEY_BYTES_MAX)
+const packed = new Uint8Array(SLOT_BYTES_MAX + CHILDREN_MAX * KEY_BYTES_MAX)
+const packedWords = new Uint32Array(packed.buffer, 0, HEADER_WORDS + 2 * CHILDREN_MAX)
 const separator = new Uint8Array(KEY_BYTES_MAX + HEAD_BYTES)
 const nothing: Uint8Array = new Uint8Array(0)
 
 export class EntryBranches {
-  private readonly slab: Slab
-  /** The root: a node, or in a tree of no height a page, or 0. */
-  private root = 0
-  private height = 0
-  private readonly heads: Array<Uint32Array> = []
-  private readonly children: Array<Uint32Array> = []
-  private counts = new Uint8Array(GROUP_NODES)
-  /** By node: the slot of its prefix and tails. */
-  private texts = new Uint32Array(GROUP_NODES)
-  private top = 0
-  private readonly released: Array<number> = []
+  private readonly pages: Pages
+  /** The root: a node, or in a tree of no height a leaf, or 0. */
+  root = 0
+  height = 0
 
   /** The way that `descend` took: the node at each height, and which of its children. */
   readonly nodes = new Int32Array(LEVELS_MAX)
   readonly places = new Int32Array(LEVELS_MAX)
 
-  constructor(slab: Slab) {
-    this.slab = slab
+  constructor(pages: Pages) {
+    this.pages = pages
   }
 
   /** The leaf for a key that is followed by zeros; 0 if the tree is empty. */
@@ -75,7 +71,7 @@ export class EntryBranches {
     for (let level = 0; level < this.height; level++) {
       const node = nodes[level] as number
       const place = (places[level] as number) + 1
-      if (place < (this.counts[node] as number)) {
+      if (place < this.countOf(node)) {
         places[level] = place
         return this.leftmost(level, this.childAt(node, place), nodes, places)
       }
@@ -88,7 +84,18 @@ export class EntryBranches {
     if (this.height === 0) return 0
     const node = this.nodes[0] as number
     const place = (this.places[0] as number) + step
-    return place < 0 || place >= (this.counts[node] as number) ? 0 : this.childAt(node, place)
+    return place < 0 || place >= this.countOf(node) ? 0 : this.childAt(node, place)
+  }
+
+  /** Looks at the nodes beside the way, which taking out a leaf may merge: where one is absent it is asked for. */
+  warmBeside(): void {
+    for (let level = 1; level < this.height; level++) {
+      const node = this.nodes[level] as number
+      const place = this.places[level] as number
+      const count = this.countOf(node)
+      if (place > 0) this.countOf(this.childAt(node, place - 1))
+      if (place + 1 < count) this.countOf(this.childAt(node, place + 1))
+    }
   }
 
   /** The first leaf of a tree. */
@@ -108,26 +115,13 @@ export class EntryBranches {
     else this.removeAt(0, (this.places[0] as number) + step)
   }
 
-  /** Builds all nodes from the leaves in their order. */
-  build(leaves: Iterable<Divided>): void {
-    let level = this.group(leaves)
-    for (; level.length > 1; this.height++) level = this.group(level)
-    const [only] = level
-    if (only === undefined) return
-    this.root = only.child
-    this.height++
-    this.lower()
-  }
-
   private insertAt(level: number, bytes: Uint8Array, from: number, length: number, child: number): void {
     if (level === this.height) {
       // The root was split, or was a leaf: a new one above both.
-      const root = this.create()
       list.clear()
       list.push(0, nothing, 0, 0, this.root)
       list.push(0, bytes, from, length, child)
-      this.pack(root, 0, 2)
-      this.root = root
+      this.root = this.create(0, 2)
       this.height++
       return
     }
@@ -136,24 +130,23 @@ export class EntryBranches {
     list.clear()
     this.unpack(node, 0, place)
     list.push(0, bytes, from, length, child)
-    this.unpack(node, place, this.counts[node] as number)
+    this.unpack(node, place, this.countOf(node))
     if (fitsNode()) {
       this.pack(node, 0, list.count)
       return
     }
     // Children that come in order leave full nodes behind.
     const cut = place === list.count - 1 ? place : middleOfList()
-    const right = this.create()
     // The list is about to serve the parent.
     const divider = list.bytes.slice(list.starts[cut], list.starts[cut + 1])
     this.pack(node, 0, cut)
-    this.pack(right, cut, list.count)
+    const right = this.create(cut, list.count)
     this.insertAt(level + 1, divider, 0, divider.length, right)
   }
 
   private removeAt(level: number, place: number): void {
     const node = this.nodes[level] as number
-    const count = this.counts[node] as number
+    const count = this.countOf(node)
     if (count > 1) {
       list.clear()
       this.unpack(node, 0, place)
@@ -163,7 +156,7 @@ export class EntryBranches {
       this.lower()
       return
     }
-    this.release(node)
+    this.pages.release(node)
     if (level + 1 < this.height) this.removeAt(level + 1, this.places[level + 1] as number)
     else {
       this.root = 0
@@ -177,17 +170,17 @@ export class EntryBranches {
     const parent = this.nodes[level + 1] as number
     const place = this.places[level + 1] as number
     for (const left of [place - 1, place]) {
-      if (left < 0 || left + 1 >= (this.counts[parent] as number)) continue
+      if (left < 0 || left + 1 >= this.countOf(parent)) continue
       const one = this.childAt(parent, left)
       const other = this.childAt(parent, left + 1)
-      if ((this.counts[one] as number) + (this.counts[other] as number) > CHILDREN_MERGED_MAX) continue
+      if (this.countOf(one) + this.countOf(other) > CHILDREN_MERGED_MAX) continue
       list.clear()
-      this.unpack(one, 0, this.counts[one] as number)
+      this.unpack(one, 0, this.countOf(one))
       list.push(0, separator, 0, this.separatorAt(parent, left + 1), this.childAt(other, 0))
-      this.unpack(other, 1, this.counts[other] as number)
+      this.unpack(other, 1, this.countOf(other))
       if (!fitsNode()) continue
       this.pack(one, 0, list.count)
-      this.release(other)
+      this.pages.release(other)
       this.removeAt(level + 1, left + 1)
       return
     }
@@ -195,9 +188,9 @@ export class EntryBranches {
 
   /** A root of one child gives way to it. */
   private lower(): void {
-    while (this.height > 0 && this.counts[this.root] === 1) {
+    while (this.height > 0 && this.countOf(this.root) === 1) {
       const child = this.childAt(this.root, 0)
-      this.release(this.root)
+      this.pages.release(this.root)
       this.root = child
       this.height--
     }
@@ -205,33 +198,43 @@ export class EntryBranches {
 
   /** The last child whose separator is not behind the key. */
   private placeFor(node: number, key: Uint8Array): number {
-    const count = this.counts[node] as number
-    const address = this.texts[node] as number
-    const bytes = this.slab.chunkOf(address)
-    const at = this.slab.offsetOf(address)
-    const prefix = short(bytes, at)
+    const { pages, pages: { slab } } = this
+    const address = pages.addressOf(node)
+    const bytes = slab.chunkOf(address)
+    const at = slab.offsetOf(address)
+    const count = countOf(bytes, at)
+    const prefix = short(bytes, at + 2)
+    const start = prefixAt(at, count)
     for (let i = 0; i < prefix; i++) {
-      const byte = bytes[at + 2 + i] as number
+      const byte = bytes[start + i] as number
       if (byte !== key[i]) return (key[i] as number) < byte ? 0 : count - 1
     }
     const head = (((key[prefix] as number) << 24) | ((key[prefix + 1] as number) << 16) |
       ((key[prefix + 2] as number) << 8) | (key[prefix + 3] as number)) >>> 0
-    const heads = this.heads[node >>> GROUP_SHIFT] as Uint32Array
-    const base = (node & (GROUP_NODES - 1)) * CHILDREN_MAX
+    const words = slab.wordsOf(address)
+    const base = (at >>> 2) + HEADER_WORDS
     let low = 1
     let high = count
     while (low < high) {
       const middle = (low + high) >>> 1
-      const other = heads[base + middle] as number
-      if (other < head || (other === head && tailIsWithin(bytes, at, prefix, count, middle, key))) low = middle + 1
+      const other = words[base + middle] as number
+      if (other < head || (other === head && tailIsWithin(bytes, start, prefix, count, middle, key))) low = middle + 1
       else high = middle
     }
     return low - 1
   }
 
+  private countOf(node: number): number {
+    const address = this.pages.addressOf(node)
+    return countOf(this.pages.slab.chunkOf(address), this.pages.slab.offsetOf(address))
+  }
+
   private childAt(node: number, place: number): number {
-    const group = this.children[node >>> GROUP_SHIFT] as Uint32Array
-    return group[(node & (GROUP_NODES - 1)) * CHILDREN_MAX + place] as number
+    const { pages, pages: { slab } } = this
+    const address = pages.addressOf(node)
+    const at = slab.offsetOf(address)
+    const count = countOf(slab.chunkOf(address), at)
+    return slab.wordsOf(address)[(at >>> 2) + HEADER_WORDS + count + place] as number
   }
 
   private leftmost(height: number, from: number, nodes: Int32Array, places: Int32Array): number {
@@ -246,16 +249,17 @@ export class EntryBranches {
 
   /** Writes a separator into `separator`, without the zeros at its end; answers its length. */
   private separatorAt(node: number, place: number): number {
-    const address = this.texts[node] as number
-    const bytes = this.slab.chunkOf(address)
-    const at = this.slab.offsetOf(address)
-    const prefix = short(bytes, at)
-    const group = this.heads[node >>> GROUP_SHIFT] as Uint32Array
-    const head = group[(node & (GROUP_NODES - 1)) * CHILDREN_MAX + place] as number
-    copy(separator, 0, bytes, at + 2, prefix)
+    const { pages, pages: { slab } } = this
+    const address = pages.addressOf(node)
+    const bytes = slab.chunkOf(address)
+    const at = slab.offsetOf(address)
+    const count = countOf(bytes, at)
+    const prefix = short(bytes, at + 2)
+    const head = slab.wordsOf(address)[(at >>> 2) + HEADER_WORDS + place] as number
+    copy(separator, 0, bytes, prefixAt(at, count), prefix)
     for (let i = 0; i < HEAD_BYTES; i++) separator[prefix + i] = head >>> (24 - 8 * i)
-    const ends = at + 2 + prefix
-    const tails = ends + 2 * ((this.counts[node] as number) - 1)
+    const ends = prefixAt(at, count) + prefix
+    const tails = ends + 2 * (count - 1)
     const start = place === 1 ? 0 : short(bytes, ends + 2 * (place - 2))
     const tail = short(bytes, ends + 2 * (place - 1)) - start
     let length = copy(separator, prefix + HEAD_BYTES, bytes, tails + start, tail)
@@ -273,85 +277,57 @@ export class EntryBranches {
 
   /** Makes a node of the list's keys `from` to `to`. */
   private pack(node: number, from: number, to: number): void {
-    const heads = this.heads[node >>> GROUP_SHIFT] as Uint32Array
-    const children = this.children[node >>> GROUP_SHIFT] as Uint32Array
-    const base = (node & (GROUP_NODES - 1)) * CHILDREN_MAX
-    const prefix = to - from < 2 ? 0 : list.sharedOf(from + 1, to - 1, 0)
-    const ends = 2 + prefix
-    const tails = ends + 2 * (to - from - 1)
-    putShort(text, 0, prefix)
-    copy(text, 2, list.bytes, list.starts[Math.min(from + 1, to - 1)] as number, prefix)
-    let end = tails
-    for (let place = from; place < to; place++) {
-      children[base + place - from] = list.numbers[place] as number
-      if (place === from) continue
-      const start = (list.starts[place] as number) + prefix
-      const stop = list.starts[place + 1] as number
-      let head = 0
-      for (let i = 0; i < HEAD_BYTES; i++) head = (head << 8) | (start + i < stop ? list.bytes[start + i] as number : 0)
-      heads[base + place - from] = head
-      if (start + HEAD_BYTES < stop) {
-        end = copy(text, end, list.bytes, start + HEAD_BYTES, stop - start - HEAD_BYTES)
-      }
-      putShort(text, ends + 2 * (place - from - 1), end - tails)
-    }
-    this.counts[node] = to - from
-    this.keepText(node, end)
+    const { pages } = this
+    const length = written(from, to)
+    if (capacityFor(length) === pages.capacity(node)) pages.touch(node)
+    else pages.resize(node, length, 0)
+    this.put(node, length)
   }
 
-  private keepText(node: number, length: number): void {
-    const { slab } = this
-    if (this.texts[node] !== 0) slab.free(this.texts[node] as number)
-    const address = slab.allocate(length)
-    copy(slab.chunkOf(address), slab.offsetOf(address), text, 0, length)
-    this.texts[node] = address
-  }
-
-  private create(): number {
-    const node = this.released.pop() ?? this.top++
-    if (node === GROUP_NODES * this.heads.length) {
-      this.heads.push(new Uint32Array(GROUP_NODES * CHILDREN_MAX))
-      this.children.push(new Uint32Array(GROUP_NODES * CHILDREN_MAX))
-    }
-    if (node >= this.counts.length) this.grow()
+  /** A new node of the list's keys `from` to `to`. */
+  private create(from: number, to: number): number {
+    const length = written(from, to)
+    const node = this.pages.create(length, PageKind.entryBranch)
+    this.put(node, length)
     return node
   }
 
-  private grow(): void {
-    const counts = new Uint8Array(2 * this.counts.length)
-    counts.set(this.counts)
-    this.counts = counts
-    const texts = new Uint32Array(counts.length)
-    texts.set(this.texts)
-    this.texts = texts
+  private put(node: number, length: number): void {
+    const { slab } = this.pages
+    const address = this.pages.addressOf(node)
+    copy(slab.chunkOf(address), slab.offsetOf(address), packed, 0, length)
   }
+}
 
-  private release(node: number): void {
-    this.slab.free(this.texts[node] as number)
-    this.texts[node] = 0
-    this.released.push(node)
-  }
-
-  /** Packs children into full nodes. */
-  private group(children: Iterable<Divided>): Array<Divided> {
-    const nodes: Array<Divided> = []
-    let first = nothing
-    list.clear()
-    const flush = (): void => {
-      const node = this.create()
-      this.pack(node, 0, list.count)
-      nodes.push({ child: node, separator: first })
-      list.clear()
+/** Writes a node of the list's keys `from` to `to` to `packed`, and answers its bytes. */
+const written = (from: number, to: number): number => {
+  const count = to - from
+  const prefix = count < 2 ? 0 : list.sharedOf(from + 1, to - 1, 0)
+  const text = prefixAt(0, count)
+  const ends = text + prefix
+  const tails = ends + 2 * (count - 1)
+  packed.fill(0, 0, HEADER_BYTES)
+  packed[0] = count
+  putShort(packed, 2, prefix)
+  copy(packed, text, list.bytes, list.starts[Math.min(from + 1, to - 1)] as number, prefix)
+  packedWords[HEADER_WORDS] = 0
+  let end = tails
+  for (let place = from; place < to; place++) {
+    const index = HEADER_WORDS + place - from
+    packedWords[index + count] = list.numbers[place] as number
+    if (place === from) continue
+    const start = (list.starts[place] as number) + prefix
+    const stop = list.starts[place + 1] as number
+    let head = 0
+    for (let i = 0; i < HEAD_BYTES; i++) head = (head << 8) | (start + i < stop ? list.bytes[start + i] as number : 0)
+    packedWords[index] = head
+    if (start + HEAD_BYTES < stop) {
+      end = copy(packed, end, list.bytes, start + HEAD_BYTES, stop - start - HEAD_BYTES)
     }
-    for (const { child, separator } of children) {
-      const bytes = list.starts[list.count] as number
-      if (list.count === CHILDREN_MAX || bytes + separator.length > SEPARATORS_BYTES_MAX) flush()
-      if (list.count === 0) first = separator
-      list.push(0, separator, 0, list.count === 0 ? 0 : separator.length, child)
-    }
-    if (list.count > 0) flush()
-    return nodes
+    putShort(packed, ends + 2 * (place - from - 1), end - tails)
   }
+  putShort(packed, 4, end)
+  return end
 }
 
 /** Whether the tail of a separator is not behind the key's. */
@@ -363,7 +339,7 @@ const tailIsWithin = (
   place: number,
   key: Uint8Array
 ): boolean => {
-  const ends = at + 2 + prefix
+  const ends = at + prefix
   const tails = ends + 2 * (count - 1)
   const start = place === 1 ? 0 : short(bytes, ends + 2 * (place - 2))
   const length = short(bytes, ends + 2 * (place - 1)) - start

@@ -275,13 +275,3 @@ export const firstKey = (bytes: Uint8Array, at: number, text: Uint8Array): numbe
   reader.next()
   return copy(text, prefix, bytes, reader.suffixAt, reader.suffix)
 }
-
-/** Writes the leaf's last key; answers its length. */
-export const lastKey = (bytes: Uint8Array, at: number, text: Uint8Array): number => {
-  const prefix = prefixOf(bytes, at)
-  copy(text, 0, bytes, at + HEADER_BYTES, prefix)
-  reader.open(bytes, at, intervalsOf(bytes, at) - 1)
-  let end = prefix
-  while (reader.next()) end = copy(text, prefix + reader.shared, bytes, reader.suffixAt, reader.suffix)
-  return end
-}

@@ -1,12 +1,13 @@
-import { firstKey, lengthOf } from "#domain/state/pages/EntryLeaf.ts"
+import { countOf, firstKey, lengthOf } from "#domain/state/pages/EntryLeaf.ts"
 import { validate } from "#domain/state/pages/EntryLeafCheck.ts"
 import { EntryTree } from "#domain/state/pages/EntryTree.ts"
-import { Pages } from "#domain/state/pages/Pages.ts"
+import { PageKind, Pages } from "#domain/state/pages/Pages.ts"
 import { Slab } from "#domain/state/pages/Slab.ts"
 import { Dice } from "#domain/testing/Dice.ts"
 import { same } from "#domain/testing/Same.ts"
 import { scatteredSlab } from "#domain/testing/ScatteredSlab.ts"
 import { seedsOf } from "#domain/testing/Seeds.ts"
+import { ShadowStore } from "#domain/testing/ShadowStore.ts"
 import { describe, expect, it } from "vitest"
 
 const { list } = seedsOf(process.env)
@@ -113,19 +114,24 @@ const checkLeaf = (bytes: Uint8Array, what: string): void =>
 const checkAll = (tree: EntryTree, pages: Pages, model: Model): void => {
   compare(tree, model)
   const leaves = [...tree.leaves()]
-  expect(leaves.length).toBe(pages.count)
+  expect(leaves.length).toBe(leafCountOf(pages))
   for (const leaf of leaves) checkLeaf(bytesOf(pages, leaf), `${leaf}`)
-  const before = pages.slab.usedBytes
-  const again = EntryTree.fromLeaves(pages, leaves)
+  const again = new EntryTree(pages)
+  again.open(tree.roots)
   expect([...again.leaves()]).toEqual(leaves)
   compare(again, model)
-  expect(pages.slab.usedBytes - before).toBeLessThan(8192 + 40 * leaves.length)
+}
+
+const leafCountOf = (pages: Pages): number => {
+  let count = 0
+  for (let page = 1; page < pages.limit; page++) if (pages.kindOf(page) === PageKind.entryLeaf) count++
+  return count
 }
 
 /** Bytes an entry in slots, and entries a page. */
 const densityOf = (pages: Pages, tree: EntryTree): readonly [number, number] => [
   pages.slab.usedBytes / tree.size,
-  tree.size / pages.count
+  tree.size / leafCountOf(pages)
 ]
 
 describe("the tree of entries", () => {
@@ -133,7 +139,9 @@ describe("the tree of entries", () => {
     const dice = new Dice(seed)
     const { pages, tree } = makeTree(scatteredSlab())
     const model = new Model()
+    const store = new ShadowStore(pages)
     const remove = (directory: number, name: string): void => {
+      store.retry(() => tree.warm(directory, name))
       const expected = model.get(directory, name)
       if (tree.delete(directory, name) !== expected) throw new Error(`${directory}/${name} was not ${expected}`)
       model.delete(directory, name)
@@ -146,6 +154,7 @@ describe("the tree of entries", () => {
       else {
         const inode = inodeOf(dice, step)
         const before = model.get(directory, name)
+        store.retry(() => tree.warm(directory, name))
         if (tree.set(directory, name, inode) !== before) {
           throw new Error(`step ${step}: ${directory}/${name} was not ${before}`)
         }
@@ -154,14 +163,21 @@ describe("the tree of entries", () => {
       const other = directoryOf(dice)
       const another = nameOf(dice)
       const expected = model.get(other, another)
-      if (tree.get(other, another) !== expected) throw new Error(`step ${step}: ${other}/${another} is not ${expected}`)
-      if (step % (STEPS / 4) === STEPS / 4 - 1) checkAll(tree, pages, model)
+      const found = store.retry(() => tree.get(other, another))
+      if (found !== expected) throw new Error(`step ${step}: ${other}/${another} is not ${expected}`)
+      if (dice.below(STEPS / 40) === 0) snapshot(store, pages, dice)
+      if (step % (STEPS / 4) !== STEPS / 4 - 1) continue
+      store.loadAll()
+      checkAll(tree, pages, model)
     }
     expect(model.size).toBeGreaterThan(1000)
     for (const [directory, entries] of model.directories) {
       for (const name of entries.keys()) remove(directory, name)
-      if (directory === directories[1]) checkAll(tree, pages, model)
+      if (directory !== directories[1]) continue
+      store.loadAll()
+      checkAll(tree, pages, model)
     }
+    expect(store.faults).toBeGreaterThan(100)
     expect([tree.size, [...tree.leaves()], pages.count]).toEqual([0, [], 0])
     expect([tree.get(1, "a"), tree.delete(1, "a"), tree.isEmpty(1)]).toEqual([0, 0, true])
     expect([tree.set(1, "a", 7), tree.get(1, "a"), tree.size]).toEqual([0, 7, 1])
@@ -206,7 +222,7 @@ describe("the tree of entries", () => {
   it("leaves full pages behind what is created in order", () => {
     const { pages, tree } = makeTree()
     for (let i = 0; i < 50_000; i++) tree.set(1, `f${String(i).padStart(8, "0")}`, 100 + i)
-    expect(pages.count).toBe(Math.ceil(50_000 / 128))
+    expect(leafCountOf(pages)).toBe(Math.ceil(50_000 / 128))
     expect(densityOf(pages, tree)[0]).toBeLessThan(4)
   })
 
@@ -343,16 +359,24 @@ describe("a leaf", () => {
   })
 })
 
+/** One begins or ends; after some, everything is absent, or much. */
+const snapshot = (store: ShadowStore, pages: Pages, dice: Dice): void => {
+  if (!store.isOpen) return store.begin()
+  store.end(dice.chance(30))
+  if (dice.chance(80)) pages.evict(dice.chance(50) ? 0 : pages.slab.usedBytes / 4)
+}
+
 /** A new one would clear 4 MiB every time. */
 const slab = new Slab()
 
 /** A leaf that passes is a tree of its own: what it shows is in order, found again, and can be changed. */
 const readsWell = (bytes: Uint8Array): void => {
   const pages = new Pages(slab)
-  const page = pages.create(bytes.length)
+  const page = pages.create(bytes.length, PageKind.entryLeaf)
   pages.locate(page)
   pages.bytes.set(bytes, pages.at)
-  const tree = EntryTree.fromLeaves(pages, [page])
+  const tree = new EntryTree(pages)
+  tree.open({ root: page, height: 0, entries: countOf(bytes, 0) })
   const first = new Uint8Array(300)
   let length = firstKey(bytes, 0, first)
   let left = tree.size

@@ -8,9 +8,7 @@ import { EntryBranches } from "#domain/state/pages/EntryBranches.ts"
 import {
   copy,
   countOf,
-  firstKey,
   HEADER_BYTES,
-  lastKey,
   LeafReader,
   lengthOf,
   prefixOf,
@@ -22,7 +20,7 @@ import {
 import { LeafCursor } from "#domain/state/pages/EntryLeafCursor.ts"
 import { isFull, LeafEditor } from "#domain/state/pages/EntryLeafEditor.ts"
 import { DIRECTORY_BYTES, KEY_BYTES_MAX, KeyList } from "#domain/state/pages/KeyList.ts"
-import type { Pages } from "#domain/state/pages/Pages.ts"
+import { PageKind, type Pages } from "#domain/state/pages/Pages.ts"
 import { capacityFor, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
 
 /** A run of so many insertions, each right behind the one before, is expected to go on. */
@@ -39,6 +37,13 @@ const list = new KeyList()
 const written = new Uint8Array((RECORDS_MAX + 1) * (KEY_BYTES_MAX + 16))
 const nothing = new Uint8Array(0)
 
+export interface EntryRoots {
+  /** The page of the root, 0 for none, and how many levels of branches there are. */
+  readonly root: number
+  readonly height: number
+  readonly entries: number
+}
+
 export class EntryTree {
   private readonly pages: Pages
   private readonly branches: EntryBranches
@@ -50,15 +55,34 @@ export class EntryTree {
 
   constructor(pages: Pages) {
     this.pages = pages
-    this.branches = new EntryBranches(pages.slab)
+    this.branches = new EntryBranches(pages)
     this.editor = new LeafEditor(pages, this.cursor)
   }
 
-  /** The tree whose leaves these pages are, in their order. */
-  static fromLeaves(pages: Pages, leaves: Iterable<number>): EntryTree {
-    const tree = new EntryTree(pages)
-    tree.branches.build(tree.divided(leaves))
-    return tree
+  /** What finds all leaves again. */
+  get roots(): EntryRoots {
+    return { root: this.branches.root, height: this.branches.height, entries: this.entries }
+  }
+
+  /** Takes back what `roots` was. */
+  open({ entries, height, root }: EntryRoots): void {
+    this.branches.root = root
+    this.branches.height = height
+    this.entries = entries
+  }
+
+  /** Looks at all pages that a change of the entry may meet: where one is absent it is asked for. */
+  warm(directory: number, name: ByteString): void {
+    const { branches, pages } = this
+    this.writeKey(directory, name)
+    const leaf = branches.descend(this.key)
+    if (leaf === 0) return
+    pages.addressOf(leaf)
+    for (const step of [-1, 1] as const) {
+      const beside = branches.beside(step)
+      if (beside !== 0) pages.addressOf(beside)
+    }
+    branches.warmBeside()
   }
 
   /** Entries of all directories. */
@@ -265,7 +289,7 @@ export class EntryTree {
   /** A page of the first bytes of `written`. */
   private create(size: number): number {
     const { pages } = this
-    const page = pages.create(size)
+    const page = pages.create(size, PageKind.entryLeaf)
     pages.locate(page)
     copy(pages.bytes, pages.at, written, 0, size)
     return page
@@ -277,26 +301,6 @@ export class EntryTree {
     else pages.resize(page, size, 0)
     pages.locate(page)
     copy(pages.bytes, pages.at, written, 0, size)
-  }
-
-  /** The leaves, each with the shortest key that divides it from the one before. */
-  private *divided(leaves: Iterable<number>): Generator<{ child: number; separator: Uint8Array }, void> {
-    const { pages } = this
-    const first = new Uint8Array(KEY_BYTES_MAX + 1)
-    const last = new Uint8Array(KEY_BYTES_MAX + 1)
-    for (const leaf of leaves) {
-      pages.locate(leaf)
-      const { at, bytes } = pages
-      this.entries += countOf(bytes, at)
-      first[firstKey(bytes, at, first)] = 0
-      let shared = 0
-      while (first[shared] !== 0 || shared < DIRECTORY_BYTES) {
-        if (first[shared] !== last[shared]) break
-        shared++
-      }
-      yield { child: leaf, separator: first.slice(0, shared + 1) }
-      last[lastKey(bytes, at, last)] = 0
-    }
   }
 }
 

@@ -5,6 +5,7 @@
 import * as Extents from "#domain/Extents.ts"
 import type { InodeNumber } from "#domain/InodeNumber.ts"
 import { ExtentRecord, RECORD_BYTES_MAX } from "#domain/state/pages/ExtentRecord.ts"
+import { PageKind } from "#domain/state/pages/Pages.ts"
 import {
   BYTES_MAX,
   countOf,
@@ -27,6 +28,7 @@ const BATCH_KEPT = 4096 * FIELDS
 
 export class ExtentPages extends RecordPages {
   protected readonly format = EXTENTS
+  protected readonly kind = PageKind.extents
   protected readonly recordsMax = RECORDS_MAX
   protected records = 0
   private batch = new Float64Array(128 * FIELDS)
@@ -140,12 +142,11 @@ export class ExtentPages extends RecordPages {
     if (after > pages.capacity(page)) {
       this.fit(page, after)
       pages.locate(page)
-    }
+    } else pages.touch(page)
     const { at, bytes } = pages
     bytes.copyWithin(at + start + length, at + end, at + before)
     bytes.set(packed.subarray(0, length), at + start)
     this.writeHeader(bytes, at, records, after)
-    pages.touch(page)
     if (isFirst) order.setKey(firstOf(bytes, at).inode)
     if (isLast && page === this.tail) this.last.copy(this.before)
     if (page !== this.tail) this.fit(page, after)

@@ -6,12 +6,19 @@ import type { ByteString } from "#domain/ByteString.ts"
 import type * as Extents from "#domain/Extents.ts"
 import type { InodeNumber } from "#domain/InodeNumber.ts"
 import * as ExtentPages from "#domain/state/pages/ExtentPages.ts"
+import type { OrderBlock } from "#domain/state/pages/PageOrder.ts"
 import type { Pages } from "#domain/state/pages/Pages.ts"
 import * as RecordPages from "#domain/state/pages/RecordPages.ts"
 import * as TextPages from "#domain/state/pages/TextPages.ts"
 
 /** Targets are texts without a name; attributes have one. */
 const TARGET = ""
+
+/** The blocks of pages, of extents and of texts. */
+export interface ExtraRoots {
+  readonly extents: ReadonlyArray<OrderBlock>
+  readonly texts: ReadonlyArray<OrderBlock>
+}
 
 export class ExtraTable {
   private readonly pages: Pages
@@ -24,24 +31,21 @@ export class ExtraTable {
     this.textPages = new TextPages.TextPages(pages)
   }
 
-  /** The table whose valid pages these are, in any order. */
-  static fromPages(pages: Pages, ids: Iterable<number>): ExtraTable {
-    const table = new ExtraTable(pages)
-    const firsts = Array.from(ids, (page) => {
-      pages.locate(page)
-      const { at, bytes } = pages
-      if (bytes[at] === TextPages.TEXTS) return { page, extents: false, ...TextPages.firstOf(bytes, at), offset: 0 }
-      const { inode, offset } = ExtentPages.firstOf(bytes, at)
-      return { page, extents: true, inode, offset, name: "", piece: 0 }
-    })
-    firsts.sort((a, b) =>
-      a.inode - b.inode || a.offset - b.offset || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.piece - b.piece)
-    )
-    for (const { extents, inode, page } of firsts) {
-      if (extents) table.extentPages.adopt(page, inode)
-      else table.textPages.adopt(page, inode)
-    }
-    return table
+  /** What finds all pages again. */
+  get roots(): ExtraRoots {
+    return { extents: this.extentPages.order.roots, texts: this.textPages.order.roots }
+  }
+
+  /** Takes back what `roots` was. */
+  open(roots: ExtraRoots): void {
+    this.extentPages.order.open(roots.extents)
+    this.textPages.order.open(roots.texts)
+  }
+
+  /** Looks at all pages that a change of the inode may meet: where one is absent it is asked for. */
+  warm(inode: InodeNumber): void {
+    this.extentPages.warm(inode)
+    this.textPages.warm(inode)
   }
 
   /** Why these bytes are no page of such a table, or undefined. */

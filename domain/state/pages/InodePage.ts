@@ -48,6 +48,9 @@ export const rangeOf = (bytes: Uint8Array, at: number): number => readUint(bytes
 export const countOf = (bytes: Uint8Array, at: number): number => (bytes[at + COUNT] as number) + 1
 /** Bytes without the log. */
 export const lengthOf = (bytes: Uint8Array, at: number): number => readUint(bytes, at + LENGTH, 2)
+/** Bytes with the log. */
+export const storedLengthOf = (bytes: Uint8Array, at: number): number =>
+  lengthOf(bytes, at) + loggedOf(bytes, at) * Log.ENTRY_BYTES
 export const loggedOf = (bytes: Uint8Array, at: number): number => bytes[at + LOGGED] as number
 export const goneOf = (bytes: Uint8Array, at: number): number => bytes[at + GONE] as number
 

@@ -1,11 +1,14 @@
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Column, COLUMNS, type InodeRow } from "#domain/state/pages/InodeColumns.ts"
+import { countOf, rangeOf } from "#domain/state/pages/InodePage.ts"
 import { InodeTable } from "#domain/state/pages/InodeTable.ts"
-import { Pages } from "#domain/state/pages/Pages.ts"
+import { PageKind, Pages } from "#domain/state/pages/Pages.ts"
+import { RangeIndex } from "#domain/state/pages/RangeIndex.ts"
 import { capacityFor, Slab, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
 import { Dice } from "#domain/testing/Dice.ts"
 import { scatteredSlab } from "#domain/testing/ScatteredSlab.ts"
 import { seedsOf } from "#domain/testing/Seeds.ts"
+import { ShadowStore } from "#domain/testing/ShadowStore.ts"
 import { describe, expect, it } from "vitest"
 
 const { list } = seedsOf(process.env)
@@ -33,19 +36,21 @@ describe("the inode table", () => {
   it.each(seeds)("has the same bytes for the same contents, whatever came before (seed %d)", (seed) => {
     const world = new World(seed)
     world.run(6000, { add: 60, remove: 20 })
+    world.store.loadAll()
     world.table.foldAll()
     const inOrder = tableOf([...world.model].sort(([a], [b]) => a - b))
     const shuffled = tableOf([...world.model].sort(([a], [b]) => (a % 61) - (b % 61) || (a % 7) - (b % 7) || b - a))
     const bytes = bytesOf(world.table, world.pages)
     expect(bytesOf(inOrder.table, inOrder.pages).equals(bytes)).toBe(true)
     expect(bytesOf(shuffled.table, shuffled.pages).equals(bytes)).toBe(true)
-    expect(world.pages.slab.usedBytes).toBe(inOrder.pages.slab.usedBytes)
+    expect(bytesIn(world.pages)).toBe(bytesIn(inOrder.pages))
   })
 
   it.each(seeds)("lets no damaged page pass as good (seed %d)", (seed) => {
     const dice = new Dice(seed)
     const world = new World(seed)
     world.run(3000, { add: 80, remove: 10 })
+    world.store.loadAll()
     world.table.foldAll()
     const ids = world.table.pagesInOrder()
     for (let round = 0; round < 100; round++) {
@@ -71,8 +76,9 @@ describe("the inode table", () => {
   it("marks the pages that change, and no others", () => {
     const { pages, table } = tableOf([])
     fill(table, 1, 1000, () => ({ mode: 0o100644 }))
+    const store = new ShadowStore(pages)
     table.foldAll()
-    pages.epoch++
+    store.take()
     const changed = (): number => table.pagesInOrder().filter((page) => pages.changedIn(page) === pages.epoch).length
     expect(changed()).toBe(0)
     table.set(500, Column.mode, 0o100644)
@@ -82,7 +88,7 @@ describe("the inode table", () => {
     table.remove(900)
     table.foldAll()
     expect(changed()).toBe(2)
-    pages.epoch++
+    store.take()
     table.foldAll()
     expect(changed()).toBe(0)
   })
@@ -147,6 +153,7 @@ class World {
   table = new InodeTable(this.pages)
   private readonly dice: Dice
   private readonly living: Array<number> = []
+  readonly store = new ShadowStore(this.pages)
   private next = InodeNumber.make(5, 1)
   private seconds = 1_790_000_000
 
@@ -162,10 +169,28 @@ class World {
       else if (roll < add + remove) this.remove(dice.below(this.living.length))
       else if (dice.chance(60)) this.change(dice.of(this.living))
       else this.look()
-      if (dice.below(5000) === 0) this.table.foldAll()
-      if (dice.below(2000) === 0) { for (let i = 0; i < 20; i++) this.foldOne() }
-      if (dice.below(1000) === 0) this.pages.epoch++
+      if (dice.below(5000) === 0) {
+        this.store.loadAll()
+        this.table.foldAll()
+      }
+      if (dice.below(2000) === 0) {
+        this.store.loadAll()
+        for (let i = 0; i < 20; i++) this.foldOne()
+      }
+      if (dice.below(3000) === 0) this.snapshot()
     }
+  }
+
+  /** One begins or ends; after some, everything is absent. */
+  private snapshot(): void {
+    const { dice, pages, store, table } = this
+    if (!store.isOpen) {
+      table.packAll()
+      store.begin()
+      return
+    }
+    store.end(dice.chance(30))
+    if (dice.chance(50)) pages.evict(0)
   }
 
   removeAll(): void {
@@ -173,16 +198,19 @@ class World {
   }
 
   compare(): void {
+    this.store.loadAll()
     this.compareWith(this.table)
     this.table.foldAll()
     const ids = this.table.pagesInOrder()
-    expect(this.pages.slab.usedBytes).toBe(ids.reduce((sum, id) => sum + capacityFor(this.table.lengthOf(id)), 0))
+    expect(bytesIn(this.pages)).toBe(ids.reduce((sum, id) => sum + capacityFor(this.table.lengthOf(id)), 0))
     for (const id of ids) {
       const bytes = pageOf(this.table, this.pages, id)
       expect(InodeTable.validate(bytes, 0, bytes.length)).toBeUndefined()
     }
     this.compareWith(this.table)
-    this.table = InodeTable.fromPages(this.pages, ids.toReversed())
+    const again = new InodeTable(this.pages)
+    again.open(this.table.roots)
+    this.table = again
     expect(this.table.pagesInOrder()).toEqual(ids)
     this.compareWith(this.table)
   }
@@ -205,6 +233,7 @@ class World {
   private add(): void {
     const inode = this.newNumber()
     if (this.model.has(inode)) return
+    this.store.retry(() => this.table.warm(inode))
     const row = new Float64Array(COLUMNS)
     if (this.dice.chance(70)) this.usualRow(row)
     else for (let column = 0; column < COLUMNS; column++) row[column] = this.anyValue(column)
@@ -249,6 +278,7 @@ class World {
   private change(inode: number): void {
     const { dice, model, table } = this
     const row = model.get(inode) as Float64Array
+    this.store.retry(() => table.warm(inode))
     const column = dice.below(Column.mtime)
     if (dice.chance(60)) {
       const value = this.anyValue(column)
@@ -270,6 +300,7 @@ class World {
     this.living[index] = this.living.at(-1) as number
     this.living.pop()
     this.model.delete(inode)
+    this.store.retry(() => this.table.warm(inode))
     if (!this.table.remove(inode)) throw new Error(`inode ${inode} was not there`)
     if (this.table.has(inode)) throw new Error(`inode ${inode} is still there`)
   }
@@ -278,6 +309,7 @@ class World {
     const { dice, model, table } = this
     const inode = dice.chance(80) ? dice.of(this.living) : this.newNumber()
     const row = model.get(inode)
+    this.store.retry(() => table.warm(inode))
     if (table.has(inode) !== (row !== undefined)) throw new Error(`has(${inode})`)
     if (row === undefined) return
     const column = dice.below(COLUMNS)
@@ -327,6 +359,15 @@ const pageOf = (table: InodeTable, pages: Pages, page: number): Buffer => {
   return Buffer.from(pages.bytes.subarray(pages.at, pages.at + length))
 }
 
+/** Bytes of slots, without those of the tables that find the pages. */
+const bytesIn = (pages: Pages): number => {
+  let sum = 0
+  for (let page = 1; page < pages.limit; page++) {
+    if (pages.kindOf(page) === PageKind.inodes) sum += pages.isAbsent(page) ? 0 : pages.capacity(page)
+  }
+  return sum
+}
+
 const bytesOf = (table: InodeTable, pages: Pages): Buffer =>
   Buffer.concat(table.pagesInOrder().map((page) => pageOf(table, pages, page)))
 
@@ -334,10 +375,13 @@ const bytesOf = (table: InodeTable, pages: Pages): Buffer =>
 const slab = new Slab()
 const expectConsistent = (bytes: Buffer): void => {
   const pages = new Pages(slab)
-  const page = pages.create(bytes.length)
+  const page = pages.create(bytes.length, PageKind.inodes)
   pages.locate(page)
   pages.bytes.set(bytes, pages.at)
-  const table = InodeTable.fromPages(pages, [page])
+  const index = new RangeIndex(pages)
+  index.set(rangeOf(bytes, 0), page)
+  const table = new InodeTable(pages)
+  table.open({ inodes: countOf(bytes, 0), ranges: [...index.roots] })
   const contents: Array<[number, Float64Array]> = []
   table.walk((inode) => {
     const row = new Float64Array(COLUMNS)

@@ -10,7 +10,7 @@ import { RANKS } from "#domain/state/pages/Column.ts"
 import { Column, COLUMNS, holds, InodeRow } from "#domain/state/pages/InodeColumns.ts"
 import * as Log from "#domain/state/pages/InodeLog.ts"
 import * as Page from "#domain/state/pages/InodePage.ts"
-import type { Pages } from "#domain/state/pages/Pages.ts"
+import { PageKind, type Pages } from "#domain/state/pages/Pages.ts"
 import { RangeIndex } from "#domain/state/pages/RangeIndex.ts"
 import { capacityFor } from "#domain/state/pages/Slab.ts"
 
@@ -32,19 +32,23 @@ class Unpacked {
   readonly values = new Float64Array(COLUMNS * RANKS)
 }
 
+export interface InodeRoots {
+  readonly inodes: number
+  /** The tables of the first level, by the upper bits of ranges. */
+  readonly ranges: ReadonlyArray<readonly [number, number]>
+}
+
 export class InodeTable {
   /** Inodes. */
   size = 0
   /** What `read` fills and `add` takes. */
   readonly row = new InodeRow()
   private readonly pages: Pages
-  private readonly index = new RangeIndex()
+  private readonly index: RangeIndex
   private readonly cells = new Float64Array(COLUMNS)
   /** By number; those with page 0 are free. */
   private readonly unpacked: Array<Unpacked> = []
   private changes = 0
-  /** Pages not changed since this epoch are folded. */
-  private foldedSince = 0
   /** The range asked for last, and its page: most come in runs. */
   private range = -1
   private page = 0
@@ -58,20 +62,25 @@ export class InodeTable {
 
   constructor(pages: Pages) {
     this.pages = pages
+    this.index = new RangeIndex(pages)
     this.bytes = pages.bytes
   }
 
-  /** The table whose folded, valid pages these are, in any order. */
-  static fromPages(pages: Pages, ids: Iterable<number>): InodeTable {
-    const table = new InodeTable(pages)
-    for (const page of ids) {
-      pages.locate(page)
-      const range = Page.rangeOf(pages.bytes, pages.at)
-      if (table.index.get(range) !== 0) throw new RangeError(`two pages of the inodes from ${range * RANKS}`)
-      table.index.set(range, page)
-      table.size += Page.countOf(pages.bytes, pages.at)
-    }
-    return table
+  /** What finds all pages again. */
+  get roots(): InodeRoots {
+    return { inodes: this.size, ranges: [...this.index.roots] }
+  }
+
+  /** Takes back what `roots` was. */
+  open({ inodes, ranges }: InodeRoots): void {
+    this.size = inodes
+    this.index.open(ranges)
+  }
+
+  /** Looks at the pages that a change of the inode may meet: where one is absent it is asked for. */
+  warm(inode: InodeNumber): void {
+    const page = this.index.get(Math.floor(inode / RANKS))
+    if (page !== 0) this.pages.addressOf(page)
   }
 
   /** Why these bytes are no folded page of such a table, or undefined. */
@@ -245,13 +254,15 @@ export class InodeTable {
     else this.fit(page, Page.lengthOf(bytes, at), true, Page.lengthOf(bytes, at))
   }
 
-  /** Folds all pages, which is what a snapshot and a digest need. Only pages changed since the last time are looked at. */
+  /** Folds all pages, none of which may be absent. */
   foldAll(): void {
-    for (const page of this.pagesInOrder()) {
-      if (this.pages.changedIn(page) >= this.foldedSince) this.fold(page)
-    }
-    this.foldedSince = this.pages.epoch
+    for (const page of this.pagesInOrder()) this.fold(page)
     this.unpacked.length = Math.min(this.unpacked.length, 1)
+  }
+
+  /** Packs what is unpacked, before a snapshot. */
+  packAll(): void {
+    for (const work of this.unpacked) if (work.page !== 0) this.pack(work)
   }
 
   private expect(inode: InodeNumber): void {
@@ -333,6 +344,7 @@ export class InodeTable {
 
   /** Gives a page the `length` bytes in `Page.packed`. */
   private settle(page: number, length: number): void {
+    this.pages.touch(page)
     this.fit(page, length, true, 0)
     this.pages.locate(page)
     this.pages.bytes.set(Page.packed.subarray(0, length), this.pages.at)
@@ -345,7 +357,7 @@ export class InodeTable {
 
   /** A page for a range that has none, unpacked. */
   private create(range: number): Unpacked {
-    const page = this.pages.create(STUB_BYTES)
+    const page = this.pages.create(STUB_BYTES, PageKind.inodes)
     this.index.set(range, page)
     const work = this.takeUnpacked(page, range)
     work.presence.fill(0)
@@ -372,6 +384,7 @@ export class InodeTable {
       }
       rank++
     }
+    this.pages.touch(page)
     this.writeStub(work)
     this.page = page
     this.range = range

@@ -1,162 +1,164 @@
 /**
- * Which page holds a range of inode numbers. Ranges lie side by side in leaves of 16, and a hash table finds the
- * leaf: dense numbers cost less than a bit each, a number from far away one leaf. It knows no page's contents.
+ * Which page holds a range of inode numbers: a radix tree of three levels of pages, each a table of up to 128 page
+ * numbers, and the tables of the first level by the range's upper bits. Dense numbers cost less than a bit each, a
+ * number from far away three small tables. It knows no page's contents.
+ *
+ *     entries 2 | in use 2 | page numbers, 4 each, 0 for none
  */
-const LEAF = 16
-const NONE = -1
+import { PageKind, type Pages } from "#domain/state/pages/Pages.ts"
+
+const TABLE = 128
+const SHIFT = 7
+const TOP_SHIFT = 2 * SHIFT
+/** Ranges below a table of the first level. */
+const RANGES = TABLE ** 3
+const HEADER_BYTES = 4
+const ENTRIES_LEAST = 14
+
+const entriesOf = (bytes: Uint8Array, at: number): number => (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
+const usedOf = (bytes: Uint8Array, at: number): number => (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)
+
+export const lengthOf = (bytes: Uint8Array, at: number): number => HEADER_BYTES + 4 * entriesOf(bytes, at)
 
 export class RangeIndex {
-  /** Open addressing: leaf keys plus 1 (0 is free), and which leaf. At most half full. */
-  private keys = new Float64Array(16)
-  private places = new Uint32Array(16)
-  /** By leaf: its pages, 0 for none; how many there are. */
-  private pages = new Uint32Array(8 * LEAF)
-  private counts = new Uint8Array(8)
-  private top = 0
-  private readonly released: Array<number> = []
-  private leaves = 0
-  /** Leaf keys in ascending order, while no leaf comes or goes. */
-  private sorted: Float64Array | undefined
+  private readonly pages: Pages
+  /** Tables of the first level, by the upper bits. */
+  private readonly tops = new Map<number, number>()
+
+  constructor(pages: Pages) {
+    this.pages = pages
+  }
+
+  /** The tables of the first level, which find the rest. */
+  get roots(): ReadonlyMap<number, number> {
+    return this.tops
+  }
+
+  /** Takes back what `roots` was. */
+  open(roots: Iterable<readonly [number, number]>): void {
+    for (const [top, table] of roots) this.tops.set(top, table)
+  }
 
   /** The page of a range, 0 if it has none. */
   get(range: number): number {
-    const key = Math.floor(range / LEAF)
-    const found = this.find(key)
-    return found === NONE ? 0 : this.pages[(this.places[found] as number) * LEAF + (range - key * LEAF)] as number
+    const top = Math.floor(range / RANGES)
+    const rest = range - top * RANGES
+    let page = this.tops.get(top) ?? 0
+    for (let shift = TOP_SHIFT; shift >= 0 && page !== 0; shift -= SHIFT) page = this.entry(page, indexOf(rest, shift))
+    return page
   }
 
   set(range: number, page: number): void {
-    const key = Math.floor(range / LEAF)
-    const found = this.find(key)
-    const leaf = found === NONE ? this.addLeaf(key) : this.places[found] as number
-    const at = leaf * LEAF + (range - key * LEAF)
-    if (this.pages[at] === 0) this.counts[leaf] = (this.counts[leaf] as number) + 1
-    this.pages[at] = page
+    const top = Math.floor(range / RANGES)
+    const rest = range - top * RANGES
+    let table = this.tops.get(top)
+    if (table === undefined) this.tops.set(top, table = this.create())
+    for (let shift = TOP_SHIFT; shift > 0; shift -= SHIFT) {
+      let below = this.entry(table, indexOf(rest, shift))
+      if (below === 0) {
+        below = this.create()
+        this.put(table, indexOf(rest, shift), below)
+      }
+      table = below
+    }
+    this.put(table, indexOf(rest, 0), page)
   }
 
   delete(range: number): void {
-    const key = Math.floor(range / LEAF)
-    const found = this.find(key)
-    if (found === NONE) return
-    const leaf = this.places[found] as number
-    const at = leaf * LEAF + (range - key * LEAF)
-    if (this.pages[at] === 0) return
-    this.pages[at] = 0
-    const count = (this.counts[leaf] as number) - 1
-    this.counts[leaf] = count
-    if (count === 0) this.removeLeaf(found, leaf)
+    const top = Math.floor(range / RANGES)
+    const table = this.tops.get(top)
+    if (table === undefined || this.get(range) === 0) return
+    if (this.clearBelow(table, range - top * RANGES, TOP_SHIFT)) this.tops.delete(top)
   }
 
   /** Visits ranges from `from` on in ascending order, until `visit` answers false. */
   walk(from: number, visit: (range: number, page: number) => boolean): void {
-    const first = Math.floor(from / LEAF)
-    const keys = this.inOrder()
-    for (let i = lowerBound(keys, first); i < keys.length; i++) {
-      const key = keys[i] as number
-      const leaf = (this.places[this.find(key)] as number) * LEAF
-      for (let j = key === first ? from - key * LEAF : 0; j < LEAF; j++) {
-        const page = this.pages[leaf + j] as number
-        if (page !== 0 && !visit(key * LEAF + j, page)) return
-      }
+    for (const top of [...this.tops.keys()].sort((a, b) => a - b)) {
+      const first = top * RANGES
+      if (first + RANGES <= from) continue
+      if (!this.walkBelow(this.tops.get(top) as number, first, TOP_SHIFT, from, visit)) return
     }
   }
 
-  private inOrder(): Float64Array {
-    if (this.sorted === undefined) {
-      this.sorted = this.keys.filter((key) => key !== 0).map((key) => key - 1)
-      this.sorted.sort()
+  /** Empties an entry below a table; whether the table has gone, being empty then. */
+  private clearBelow(table: number, rest: number, shift: number): boolean {
+    const index = indexOf(rest, shift)
+    if (shift > 0 && !this.clearBelow(this.entry(table, index), rest, shift - SHIFT)) return false
+    if (this.put(table, index, 0) > 0) return false
+    this.pages.release(table)
+    return true
+  }
+
+  private walkBelow(
+    table: number,
+    first: number,
+    shift: number,
+    from: number,
+    visit: (range: number, page: number) => boolean
+  ): boolean {
+    const width = 2 ** shift
+    const entries = this.entries(table)
+    for (let i = Math.max(0, Math.floor((from - first) / width)); i < entries; i++) {
+      const page = this.entry(table, i)
+      if (page === 0) continue
+      const start = first + i * width
+      if (!(shift === 0 ? visit(start, page) : this.walkBelow(page, start, shift - SHIFT, from, visit))) return false
     }
-    return this.sorted
+    return true
   }
 
-  private find(key: number): number {
-    const { keys } = this
-    const mask = keys.length - 1
-    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
-      const there = keys[at] as number
-      if (there === key + 1) return at
-      if (there === 0) return NONE
-    }
+  private entries(table: number): number {
+    const address = this.pages.addressOf(table)
+    return entriesOf(this.pages.slab.chunkOf(address), this.pages.slab.offsetOf(address))
   }
 
-  private addLeaf(key: number): number {
-    const leaf = this.released.pop() ?? this.top++
-    if (leaf >= this.counts.length) {
-      this.counts = grown(this.counts, new Uint8Array(2 * leaf))
-      this.pages = grown(this.pages, new Uint32Array(2 * leaf * LEAF))
-    }
-    this.leaves++
-    this.sorted = undefined
-    if (2 * this.leaves > this.keys.length) this.rehash(2 * this.keys.length)
-    this.place(key, leaf)
-    return leaf
+  private entry(table: number, index: number): number {
+    const { pages, pages: { slab } } = this
+    const address = pages.addressOf(table)
+    const at = slab.offsetOf(address)
+    if (index >= entriesOf(slab.chunkOf(address), at)) return 0
+    return slab.wordsOf(address)[(at >>> 2) + 1 + index] as number
   }
 
-  /** Closes the gap that the leaf leaves in the hash table, so that look-ups need no marks of what was there. */
-  private removeLeaf(found: number, leaf: number): void {
-    const { keys, places } = this
-    const mask = keys.length - 1
-    this.released.push(leaf)
-    this.leaves--
-    this.sorted = undefined
-    let gap = found
-    for (let at = (gap + 1) & mask; keys[at] !== 0; at = (at + 1) & mask) {
-      const home = hash((keys[at] as number) - 1) & mask
-      if (((at - home) & mask) < ((at - gap) & mask)) continue
-      keys[gap] = keys[at] as number
-      places[gap] = places[at] as number
-      gap = at
-    }
-    keys[gap] = 0
-    if (this.leaves === 0) this.clear()
-    else if (8 * this.leaves < keys.length && keys.length > 16) this.rehash(keys.length / 2)
+  /** Answers how many entries are in use then. */
+  private put(table: number, index: number, page: number): number {
+    const { pages, pages: { slab } } = this
+    pages.touch(table)
+    if (index >= this.entries(table)) this.extend(table, index)
+    const address = pages.addressOf(table)
+    const bytes = slab.chunkOf(address)
+    const at = slab.offsetOf(address)
+    const words = slab.wordsOf(address)
+    const place = (at >>> 2) + 1 + index
+    const used = usedOf(bytes, at) + (page === 0 ? 0 : 1) - (words[place] === 0 ? 0 : 1)
+    words[place] = page
+    bytes[at + 2] = used
+    bytes[at + 3] = used >>> 8
+    return used
   }
 
-  private clear(): void {
-    this.keys = new Float64Array(16)
-    this.places = new Uint32Array(16)
-    this.pages = new Uint32Array(8 * LEAF)
-    this.counts = new Uint8Array(8)
-    this.top = 0
-    this.released.length = 0
+  private create(): number {
+    const table = this.pages.create(HEADER_BYTES + 4 * ENTRIES_LEAST, PageKind.inodeRanges)
+    this.clear(table, 0, ENTRIES_LEAST)
+    return table
   }
 
-  private rehash(size: number): void {
-    const { keys, places } = this
-    this.keys = new Float64Array(size)
-    this.places = new Uint32Array(size)
-    for (let at = 0; at < keys.length; at++) {
-      if (keys[at] !== 0) this.place((keys[at] as number) - 1, places[at] as number)
-    }
+  private extend(table: number, index: number): void {
+    const before = this.entries(table)
+    const entries = Math.min(TABLE, Math.max(2 * before, index + 1))
+    this.pages.resize(table, HEADER_BYTES + 4 * entries, HEADER_BYTES + 4 * before)
+    this.clear(table, before, entries)
   }
 
-  private place(key: number, leaf: number): void {
-    const mask = this.keys.length - 1
-    let at = hash(key) & mask
-    while (this.keys[at] !== 0) at = (at + 1) & mask
-    this.keys[at] = key + 1
-    this.places[at] = leaf
+  /** Empties entries from `before` on, of `entries` that there are now. */
+  private clear(table: number, before: number, entries: number): void {
+    const { pages } = this
+    pages.locate(table)
+    const { at, bytes } = pages
+    bytes.fill(0, at + (before === 0 ? 0 : HEADER_BYTES + 4 * before), at + HEADER_BYTES + 4 * entries)
+    bytes[at] = entries
+    bytes[at + 1] = entries >>> 8
   }
 }
 
-const hash = (key: number): number => {
-  let mixed = Math.imul((key >>> 0) ^ Math.imul((key / 2 ** 32) | 0, 0x9e37_79b1), 0x85eb_ca6b)
-  mixed ^= mixed >>> 15
-  return mixed
-}
-
-const lowerBound = (keys: Float64Array, key: number): number => {
-  let low = 0
-  let high = keys.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((keys[middle] as number) < key) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-const grown = <A extends Uint8Array | Uint32Array>(from: A, to: A): A => {
-  to.set(from)
-  return to
-}
+const indexOf = (rest: number, shift: number): number => (rest >>> shift) & (TABLE - 1)

@@ -40,16 +40,18 @@ export const packed = Buffer.alloc(SLOT_BYTES_MAX)
 
 export abstract class RecordPages {
   protected readonly pages: Pages
-  protected readonly order = new PageOrder()
+  readonly order: PageOrder
   /** The last page, when its last record is known; else 0. */
   protected tail = 0
 
   constructor(pages: Pages) {
     this.pages = pages
+    this.order = new PageOrder(pages)
   }
 
-  /** The first byte of these pages. */
+  /** The first byte of these pages, and their `PageKind`. */
   protected abstract readonly format: number
+  protected abstract readonly kind: number
   /** Records of one page, at most RECORDS_MAX. */
   protected abstract readonly recordsMax: number
   /** Records in the batch. */
@@ -86,10 +88,14 @@ export abstract class RecordPages {
     this.clear()
   }
 
-  /** Takes a page that comes after all others. */
-  adopt(page: number, inode: number): void {
-    this.order.last()
-    this.order.insertNext(inode, page)
+  /** Looks at all pages that a change of the inode may meet: where one is absent it is asked for. */
+  warm(inode: number): void {
+    const { order, pages } = this
+    if (!order.last()) return
+    pages.addressOf(order.page)
+    order.seek(inode)
+    do pages.addressOf(order.page)
+    while (order.nextKey() <= inode && order.next())
   }
 
   /** Gives back what the last page keeps for records to come. */
@@ -162,10 +168,10 @@ export abstract class RecordPages {
         if (written > 0) order.next()
         order.setKey(this.inodeAt(from))
         this.fit(order.page, run.length)
-      } else order.insertNext(this.inodeAt(from), pages.create(run.length))
+      } else order.insertNext(this.inodeAt(from), pages.create(run.length, this.kind))
+      pages.touch(order.page)
       pages.locate(order.page)
       pages.bytes.set(packed.subarray(0, run.length), pages.at)
-      pages.touch(order.page)
       written++
       from = run.end
     }
@@ -186,7 +192,7 @@ export abstract class RecordPages {
     const length = lengthOf(pages.bytes, pages.at)
     if (countOf(pages.bytes, pages.at) >= this.recordsMax || length + bytes > BYTES_MAX) {
       this.fit(this.tail, length)
-      const page = pages.create(HEADER_BYTES + bytes)
+      const page = pages.create(HEADER_BYTES + bytes, this.kind)
       this.order.last()
       this.order.insertNext(inode, page)
       pages.locate(page)
@@ -198,7 +204,7 @@ export abstract class RecordPages {
     if (length + bytes > pages.capacity(this.tail)) {
       pages.resize(this.tail, length + Math.max(bytes, length >> 2), length)
       pages.locate(this.tail)
-    }
+    } else pages.touch(this.tail)
     return pages.at + length
   }
 
@@ -209,7 +215,6 @@ export abstract class RecordPages {
   protected wroteAtEnd(end: number): void {
     const { pages } = this
     this.writeHeader(pages.bytes, pages.at, countOf(pages.bytes, pages.at) + 1, end - pages.at)
-    pages.touch(this.tail)
   }
 
   /** Makes `tail` the last page, if there is one. */

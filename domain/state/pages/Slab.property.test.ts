@@ -1,4 +1,4 @@
-import { Pages } from "#domain/state/pages/Pages.ts"
+import { PageKind, Pages } from "#domain/state/pages/Pages.ts"
 import { capacityFor, CHUNK_BYTES, Slab, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
 import { Dice } from "#domain/testing/Dice.ts"
 import { seedsOf } from "#domain/testing/Seeds.ts"
@@ -59,7 +59,7 @@ describe("the slab", () => {
 describe("pages", () => {
   it("keep their number and contents when they grow, and their last change's epoch", () => {
     const pages = new Pages(new Slab())
-    const page = pages.create(40)
+    const page = pages.create(40, PageKind.texts)
     pages.locate(page)
     pages.bytes.set([1, 2, 3], pages.at)
     pages.epoch++
@@ -70,6 +70,6 @@ describe("pages", () => {
     expect([pages.capacity(page) >= 9000, pages.changedIn(page), pages.count]).toEqual([true, 2, 1])
     pages.release(page)
     expect([pages.count, pages.slab.usedBytes]).toEqual([0, 0])
-    expect(pages.create(16)).toBe(page)
+    expect(pages.create(16, PageKind.texts)).toBe(page)
   })
 })

@@ -4,7 +4,7 @@
  * machine. The first chunk starts small and doubles, so that a zone of a few files is small. It knows nothing of what
  * it holds.
  *
- * An address counts units of 16 bytes, so that 64 GiB fit into 32 bits; 0 is no address.
+ * An address counts units of 16 bytes, so that 32 GiB fit into 31 bits; 0 is no address.
  */
 export const UNIT_BYTES = 16
 export const CHUNK_BYTES = 4 * 1024 * 1024
@@ -18,7 +18,7 @@ const CHUNK_UNITS = CHUNK_BYTES / UNIT_BYTES
 const RUN_SHIFT = Math.log2(RUN_UNITS)
 const CHUNK_SHIFT = Math.log2(CHUNK_UNITS)
 const FIRST_RUNS = 8
-const CHUNKS_MAX = 2 ** 32 / CHUNK_UNITS
+const CHUNKS_MAX = 2 ** 31 / CHUNK_UNITS
 const FREE = 255
 const NONE = -1
 
@@ -51,6 +51,8 @@ export const capacityFor = (bytes: number): number => slotBytes[classOfUnits[(by
 
 export class Slab {
   private readonly chunks: Array<Uint8Array | undefined> = []
+  /** The same memory, four bytes at a time. */
+  private readonly words: Array<Uint32Array | undefined> = []
   /** By run: its class, or FREE; slots in use; slots ever cut; the free slot given back last, plus 1. */
   private classes = new Uint8Array(0)
   private live = new Uint16Array(0)
@@ -124,6 +126,11 @@ export class Slab {
     return this.chunks[address >>> CHUNK_SHIFT] as Uint8Array
   }
 
+  /** The same as words; an address begins at a quarter of its `offsetOf`. */
+  wordsOf(address: number): Uint32Array {
+    return this.words[address >>> CHUNK_SHIFT] as Uint32Array
+  }
+
   /** Where in its chunk an address lies, in bytes. */
   offsetOf(address: number): number {
     return (address & (CHUNK_UNITS - 1)) * UNIT_BYTES
@@ -163,6 +170,7 @@ export class Slab {
     const chunk = new Uint8Array(bytes)
     if (before > 0) chunk.set(this.chunks[0] as Uint8Array)
     this.chunks[0] = chunk
+    this.words[0] = new Uint32Array(chunk.buffer)
     this.heldBytes += bytes - before
     this.addToPool(0, Math.max(1, before / RUN_BYTES), bytes / RUN_BYTES)
   }
@@ -170,7 +178,9 @@ export class Slab {
   private addChunk(): void {
     const chunk = this.vacant.pop() ?? this.chunks.length
     if (chunk >= CHUNKS_MAX) throw new RangeError(`more than ${(CHUNKS_MAX * CHUNK_BYTES) / 2 ** 30} GiB of pages`)
-    this.chunks[chunk] = new Uint8Array(CHUNK_BYTES)
+    const bytes = new Uint8Array(CHUNK_BYTES)
+    this.chunks[chunk] = bytes
+    this.words[chunk] = new Uint32Array(bytes.buffer)
     this.heldBytes += CHUNK_BYTES
     this.idle[chunk] = 0
     this.addToPool(chunk, chunk * CHUNK_RUNS, (chunk + 1) * CHUNK_RUNS)
@@ -185,6 +195,7 @@ export class Slab {
   private dropChunk(chunk: number): void {
     this.pool = this.pool.filter((run) => (run >>> (CHUNK_SHIFT - RUN_SHIFT)) !== chunk)
     this.chunks[chunk] = undefined
+    this.words[chunk] = undefined
     this.heldBytes -= CHUNK_BYTES
     this.vacant.push(chunk)
   }

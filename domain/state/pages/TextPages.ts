@@ -12,6 +12,7 @@ import type { ByteString } from "#domain/ByteString.ts"
 import type { InodeNumber } from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import { readVarint, varintEnd, writeVarint } from "#domain/state/pages/Bytes.ts"
+import { PageKind } from "#domain/state/pages/Pages.ts"
 import { countOf, HEADER_BYTES, packed, RecordPages, validateHeader } from "#domain/state/pages/RecordPages.ts"
 
 export const TEXTS = 0x22
@@ -95,6 +96,7 @@ class Cursor {
 
 export class TextPages extends RecordPages {
   protected readonly format = TEXTS
+  protected readonly kind = PageKind.texts
   // They are longer than extents, and a change unpacks them all.
   protected readonly recordsMax = 64
   protected records = 0
