@@ -13,7 +13,6 @@ import { Journal, type JournalUnavailable, type SnapshotRecord } from "#persiste
 import * as Snapshot from "#persistence/Snapshot.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import { ZoneDamaged } from "#shards/ZoneError.ts"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 const ROWS_PER_PAGE = 256
@@ -65,12 +64,15 @@ export const replay = (
       head = Chain.headOf(row)
       const now = yield* Elapsed.millis
       if (now - turn > TURN_MILLIS) {
-        yield* Effect.sleep(Duration.zero)
+        yield* otherWork
         turn = now
       }
     }
     return head
   })
+
+/** A turn for what else the process has to do. A timer of no time would leave the core idle for a millisecond. */
+const otherWork: Effect.Effect<void> = Effect.async((resume) => void setImmediate(() => resume(Effect.void)))
 
 /** The highest floors that the rows tell. One that is damaged ends the look; it is named when its turn comes. */
 const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, number> => {
@@ -90,7 +92,7 @@ const applyRow = (
   answered: ReadonlyMap<number, number>
 ): string | undefined => {
   try {
-    Batch.apply(state, BatchCodec.decode(row.payload, row.time), answered)
+    Batch.applyPayload(state, row.payload, row.time, answered)
   } catch (cause) {
     if (cause instanceof Malformed || cause instanceof Contradiction) return cause.message
     throw cause

@@ -3,9 +3,11 @@
  * and of time: all its events happened at one moment. Commands that changed nothing leave no record.
  */
 import type { ByteString } from "#domain/ByteString.ts"
+import { BatchReader } from "#domain/codec/BatchCodec.ts"
+import { Malformed } from "#domain/codec/Reader.ts"
 import { Writer } from "#domain/codec/Writer.ts"
 import { Errno } from "#domain/Errno.ts"
-import { evolve } from "#domain/Evolve.ts"
+import { evolve, evolveCreation } from "#domain/Evolve.ts"
 import type { CommandRecord } from "#domain/Operation.ts"
 import { operationOf, operations } from "#domain/Operations.ts"
 import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
@@ -102,6 +104,45 @@ export const apply = (state: ZoneState, batch: Batch, answered?: ReadonlyMap<num
     applyRecord(state, record, forgotten || isWait(record))
   }
   raiseFloors(state, batch.floors)
+}
+
+/**
+ * Replays a whole batch from its bytes as `apply` does, each record as it is read. When it throws, records before are
+ * applied already, and the state is of no more use.
+ */
+export const applyPayload = (
+  state: ZoneState,
+  payload: Uint8Array,
+  time: Timestamp,
+  answered?: ReadonlyMap<number, number>
+): void => {
+  const reader = new BatchReader(payload)
+  state.time = time
+  try {
+    applyRecords(state, reader, answered)
+  } catch (cause) {
+    // A payload that is malformed anywhere is that first of all, as if all of it had been decoded before.
+    if (!(cause instanceof Malformed)) { while (reader.next()); }
+    throw cause
+  }
+  raiseFloors(state, reader.floors)
+}
+
+const applyRecords = (state: ZoneState, reader: BatchReader, answered?: ReadonlyMap<number, number>): void => {
+  let session = 0
+  let answeredBelow = Number.POSITIVE_INFINITY
+  while (reader.next()) {
+    if (reader.session !== session) {
+      session = reader.session
+      answeredBelow = session === 0 ? Number.POSITIVE_INFINITY : answered?.get(session) ?? 0
+    }
+    const forgotten = reader.request < answeredBelow
+    if (forgotten && reader.isCreation) evolveCreation(state, reader)
+    else {
+      const record = reader.record()
+      applyRecord(state, record, forgotten || isWait(record))
+    }
+  }
 }
 
 /** Whether the command was left waiting: its own request is among its waiters. */

@@ -2,6 +2,7 @@
  * What each event does to a zone's state. Never refuses, never asks which operation the event came from.
  */
 import type { ByteString } from "#domain/ByteString.ts"
+import type { BatchReader } from "#domain/codec/BatchCodec.ts"
 import type * as Event from "#domain/Event.ts"
 import * as Extents from "#domain/Extents.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
@@ -71,36 +72,42 @@ const zoneFounded = (state: ZoneState, event: Event.ZoneFounded): void => {
   add(state, { ...event, inode: number, parent: number, rdev: 0, target: "" })
 }
 
-/** The event of which there are most: no views. */
 const inodeCreated = (state: ZoneState, event: Event.InodeCreated): void => {
-  const { parent } = event
-  const { entries, table, time } = state
-  if (!table.locate(parent)) state.expect(parent)
-  if (!Mode.isDirectory(table.value(Column.mode))) throw notDirectory(state, parent)
-  if (Mode.isDirectory(event.mode)) table.set(parent, Column.nlink, table.value(Column.nlink) + 1)
-  table.setTime(parent, Column.mtime, time.seconds, time.nanos)
-  table.setTime(parent, Column.ctime, time.seconds, time.nanos)
-  entries.set(parent, event.name, event.inode)
-  add(state, event)
+  state.entries.aim(event.parent, event.name)
+  create(state, event)
 }
 
-const add = (state: ZoneState, fields: Omit<Event.InodeCreated, "_tag" | "name">): void => {
-  const { row } = state.table
-  const isDirectory = Mode.isDirectory(fields.mode)
-  row.mode = fields.mode
-  row.uid = fields.uid
-  row.gid = fields.gid
-  row.nlink = isDirectory ? 2 : 1
-  row.opens = 0
-  row.size = 0
-  row.rdev = fields.rdev
-  row.parent = isDirectory ? fields.parent : 0
-  row.mtime = row.ctime = row.atime = state.time.seconds
-  row.mtimeNanos = row.ctimeNanos = row.atimeNanos = state.time.nanos
-  if (state.has(fields.inode)) throw new Contradiction(`inode ${fields.inode} is there already`, state.sequence)
-  state.table.add(fields.inode)
-  if (fields.target !== "") state.extras.setTarget(fields.inode, fields.target)
-  state.nextInode = InodeNumber.localOf(fields.inode) + 1
+/** What an `InodeCreated` says, but for its name. */
+type Creation = Omit<Event.InodeCreated, "_tag" | "name">
+
+/** Applies an `InodeCreated` as the journal's reader tells it: there are most of them, so no object is made of one. */
+export const evolveCreation = (state: ZoneState, { created, name, nameLength }: BatchReader): void => {
+  state.sequence++
+  state.entries.aimBytes(created.parent, name, nameLength)
+  create(state, created)
+}
+
+/** A new inode under the name that `entries` is aimed at. No views. */
+const create = (state: ZoneState, creation: Creation): void => {
+  const { parent } = creation
+  const { entries, table, time: { nanos, seconds } } = state
+  if (!table.isStamped(parent, seconds, nanos)) {
+    if (!table.locate(parent)) state.expect(parent)
+    if (!Mode.isDirectory(table.value(Column.mode))) throw notDirectory(state, parent)
+    table.stamp(parent, seconds, nanos)
+  }
+  if (Mode.isDirectory(creation.mode)) state.expect(parent).nlink++
+  entries.put(creation.inode)
+  add(state, creation)
+}
+
+const add = (state: ZoneState, { gid, inode, mode, parent, rdev, target, uid }: Creation): void => {
+  const { extras, table, time: { nanos, seconds } } = state
+  const isDirectory = Mode.isDirectory(mode)
+  const added = table.create(inode, mode, uid, gid, isDirectory ? 2 : 1, rdev, isDirectory ? parent : 0, seconds, nanos)
+  if (!added) throw new Contradiction(`inode ${inode} is there already`, state.sequence)
+  if (target !== "") extras.setTarget(inode, target)
+  state.nextInode = InodeNumber.localOf(inode) + 1
 }
 
 const entryLinked = (state: ZoneState, event: Event.EntryLinked): void => {

@@ -23,10 +23,15 @@ export const VERSION = 1
 export const encode = (writer: Writer, batch: Batch): void => new Encoder(writer).batch(batch)
 
 /** The batch, or `Malformed`. */
-export const decode = (payload: Uint8Array, time: Timestamp.Timestamp): Batch => new Decoder(payload).batch(time)
+export const decode = (payload: Uint8Array, time: Timestamp.Timestamp): Batch => {
+  const reader = new BatchReader(payload)
+  const records: Array<CommandRecord> = []
+  while (reader.next()) records.push(reader.record())
+  return { time, floors: reader.floors, records }
+}
 
 /** The floors that a payload tells, without its records. `Malformed` like `decode`. */
-export const floors = (payload: Uint8Array): ReadonlyArray<Floor> => new Decoder(payload).floors()
+export const floors = (payload: Uint8Array): ReadonlyArray<Floor> => new BatchReader(payload).floors
 
 const Tag = {
   InodeCreated: 1,
@@ -64,11 +69,10 @@ const families: ReadonlyArray<LockFamily> = ["posix", "flock"]
 const types: ReadonlyArray<LockType> = ["read", "write"]
 const reasons: ReadonlyArray<Event.SessionEnded["reason"]> = ["closed", "expired", "evicted"]
 
-/** What the next event is written against. Both directions move it the same way. */
+/** What the next event is written against. Both directions move it the same way; each keeps the last name its own way. */
 class Before {
   parent = 0
   inode = 0
-  name: ByteString = ""
   mode = 0
   uid = 0
   gid = 0
@@ -91,6 +95,7 @@ const has = (flags: number, at: number): boolean => (flags & (1 << at)) !== 0
 class Encoder {
   private readonly w: Writer
   private readonly before = new Before()
+  private lastName: ByteString = ""
   private readonly sessions = new Map<number, number>([[0, 0]])
 
   constructor(writer: Writer) {
@@ -331,11 +336,11 @@ class Encoder {
   }
 
   private name(name: ByteString): void {
-    const shared = sharedPrefix(name, this.before.name)
+    const shared = sharedPrefix(name, this.lastName)
     this.w.varint(shared)
     this.w.varint(name.length - shared)
     this.w.raw(name.slice(shared))
-    this.before.name = name
+    this.lastName = name
   }
 
   private parent(parent: number): void {
@@ -360,30 +365,82 @@ class Encoder {
 
 const FIRST: CommandRecord = { session: 0, request: -1, uid: 0, operation: 0, events: [] }
 
-class Decoder {
+/** What an `InodeCreated` says, but for its name. */
+class Created {
+  parent = 0
+  inode = 0
+  mode = 0
+  uid = 0
+  gid = 0
+  rdev = 0
+  target: ByteString = ""
+}
+
+/**
+ * Reads a payload record by record. A record that is nothing but a creation, as most are, stays numbers and bytes until
+ * `record` is asked for: a replay applies it as it is. What is malformed is told when its turn comes.
+ */
+export class BatchReader {
+  readonly floors: ReadonlyArray<Floor>
+  session = FIRST.session
+  request = FIRST.request
+  uid = FIRST.uid
+  operation = FIRST.operation
+  /** Whether the record is one `InodeCreated`, which `created` and `name` tell. */
+  isCreation = false
+  readonly created = new Created()
+  /** The last name read, in its first `nameLength` bytes. */
+  readonly name = Buffer.alloc(Limits.nameBytesMax)
+  nameLength = 0
+
   private readonly r: Reader
   private readonly before = new Before()
   private readonly sessions: Array<number> = [0]
-  /** Bytes of the last name. */
-  private readonly scratch = Buffer.alloc(Limits.nameBytesMax)
+  private events: ReadonlyArray<Event.Event> = []
+  /** Records that are left. */
+  private rest: number
 
   constructor(payload: Uint8Array) {
     this.r = new Reader(payload)
+    this.floors = this.readFloors()
+    this.rest = this.r.count(RECORDS_MAX)
   }
 
-  batch(time: Timestamp.Timestamp): Batch {
+  /** Reads a record; false behind the last. */
+  next(): boolean {
     const { r } = this
-    const floors = this.floors()
-    const count = r.count(RECORDS_MAX)
-    const records: Array<CommandRecord> = []
-    let last = FIRST
-    for (let i = 0; i < count; i++) records.push(last = this.record(last))
-    r.end()
-    return { time, floors, records }
+    if (this.rest === 0) {
+      r.end()
+      return false
+    }
+    this.rest--
+    const flags = r.u8()
+    if (!has(flags, 0)) this.session = this.sessionRead()
+    this.request = has(flags, 1) ? this.request + 1 : r.varint()
+    if (!has(flags, 2)) this.uid = r.varint()
+    if (!has(flags, 3)) this.operation = r.u8()
+    const count = has(flags, 4) ? 1 : r.count(EVENTS_MAX)
+    this.isCreation = count === 1 && r.peek() === Tag.InodeCreated
+    if (this.isCreation) {
+      r.u8()
+      this.readCreated()
+    } else {
+      const events: Array<Event.Event> = []
+      for (let i = 0; i < count; i++) events.push(this.event(this.session, this.request))
+      this.events = events
+    }
+    return true
+  }
+
+  /** The record that `next` read. */
+  record(): CommandRecord {
+    const { operation, request, session, uid } = this
+    const events = this.isCreation ? [this.inodeCreated()] : this.events
+    return { session, request, uid, operation, events }
   }
 
   /** The payload's beginning: its sessions, with the floors that some of them have. */
-  floors(): Array<Floor> {
+  private readFloors(): Array<Floor> {
     const { r } = this
     const version = r.u8()
     if (version !== VERSION) r.fail(`journal codec ${version} is not known here (this program knows ${VERSION})`)
@@ -398,22 +455,9 @@ class Decoder {
     return floors
   }
 
-  private session(): number {
+  private sessionRead(): number {
     const index = this.r.varint()
     return this.sessions[index] ?? this.r.fail(`session ${index} is not in the batch`)
-  }
-
-  private record(last: CommandRecord): CommandRecord {
-    const { r } = this
-    const flags = r.u8()
-    const session = has(flags, 0) ? last.session : this.session()
-    const request = has(flags, 1) ? last.request + 1 : r.varint()
-    const uid = has(flags, 2) ? last.uid : r.varint()
-    const operation = has(flags, 3) ? last.operation : r.u8()
-    const count = has(flags, 4) ? 1 : r.count(EVENTS_MAX)
-    const events: Array<Event.Event> = []
-    for (let i = 0; i < count; i++) events.push(this.event(session, request))
-    return { session, request, uid, operation, events }
   }
 
   private event(session: number, request: number): Event.Event {
@@ -421,26 +465,27 @@ class Decoder {
     const tag = r.u8()
     switch (tag) {
       case Tag.InodeCreated:
+        this.readCreated()
         return this.inodeCreated()
       case Tag.EntryLinked:
-        return { _tag: "EntryLinked", parent: this.parent(), name: this.name(), inode: this.inode() }
+        return { _tag: "EntryLinked", parent: this.parent(), name: this.nameRead(), inode: this.inode() }
       case Tag.EntryRemoved:
-        return { _tag: "EntryRemoved", parent: this.parent(), name: this.name(), inode: this.inode() }
+        return { _tag: "EntryRemoved", parent: this.parent(), name: this.nameRead(), inode: this.inode() }
       case Tag.EntryMoved: {
         const fromParent = this.parent()
-        const fromName = this.name()
+        const fromName = this.nameRead()
         const toParent = this.parent()
-        const toName = this.name()
+        const toName = this.nameRead()
         const inode = this.inode()
         const replaced = r.u8() === 0 ? 0 : this.inode()
         return { _tag: "EntryMoved", fromParent, fromName, toParent, toName, inode, replaced }
       }
       case Tag.EntriesExchanged: {
         const parentA = this.parent()
-        const nameA = this.name()
+        const nameA = this.nameRead()
         const inodeA = this.inode()
         const parentB = this.parent()
-        const nameB = this.name()
+        const nameB = this.nameRead()
         return { _tag: "EntriesExchanged", parentA, nameA, inodeA, parentB, nameB, inodeB: this.inode() }
       }
       case Tag.AttributesSet:
@@ -466,12 +511,12 @@ class Decoder {
         const flags = r.u8()
         const access = flags >> 1
         if (has(flags, 0)) return { _tag: "FileOpened", session, handle: request, inode: this.inode(), access }
-        const opener = this.session()
+        const opener = this.sessionRead()
         const handle = r.varint()
         return { _tag: "FileOpened", session: opener, handle, inode: this.inode(), access }
       }
       case Tag.FileReleased:
-        return { _tag: "FileReleased", session: this.session(), handle: r.varint() }
+        return { _tag: "FileReleased", session: this.sessionRead(), handle: r.varint() }
       case Tag.LockAcquired:
         return { _tag: "LockAcquired", inode: this.inode(), lock: this.lock() }
       case Tag.LockReleased:
@@ -483,15 +528,15 @@ class Decoder {
         return { _tag: "LockAwaited", inode, waiter }
       }
       case Tag.LockGranted:
-        return { _tag: "LockGranted", inode: this.inode(), session: this.session(), request: r.varint() }
+        return { _tag: "LockGranted", inode: this.inode(), session: this.sessionRead(), request: r.varint() }
       case Tag.LockAbandoned:
-        return { _tag: "LockAbandoned", inode: this.inode(), session: this.session(), request: r.varint() }
+        return { _tag: "LockAbandoned", inode: this.inode(), session: this.sessionRead(), request: r.varint() }
       case Tag.SlicesReserved:
         return { _tag: "SlicesReserved", first: r.u56(), count: r.varint() }
       case Tag.SessionOpened:
-        return { _tag: "SessionOpened", session: this.session(), descriptor: descriptorCodec.read(r) }
+        return { _tag: "SessionOpened", session: this.sessionRead(), descriptor: descriptorCodec.read(r) }
       case Tag.SessionEnded: {
-        const ended = this.session()
+        const ended = this.sessionRead()
         const reason = r.u8()
         return { _tag: "SessionEnded", session: ended, reason: reasons[reason] ?? r.fail(`unknown reason ${reason}`) }
       }
@@ -502,23 +547,28 @@ class Decoder {
     }
   }
 
-  private inodeCreated(): Event.InodeCreated {
-    const { before, r } = this
+  private readCreated(): void {
+    const { before, created, r } = this
     const flags = r.u8()
-    const parent = has(flags, 0) ? before.parent : this.parent()
-    const name = this.name()
-    const inode = has(flags, 1) ? before.inode + 1 : this.inode()
-    before.inode = inode
-    const mode = has(flags, 2) ? before.mode : r.u16()
-    before.mode = mode
+    created.parent = has(flags, 0) ? before.parent : this.parent()
+    this.readName()
+    created.inode = has(flags, 1) ? before.inode + 1 : this.inode()
+    before.inode = created.inode
+    created.mode = has(flags, 2) ? before.mode : r.u16()
+    before.mode = created.mode
     if (!has(flags, 3)) {
       before.uid = r.varint()
       before.gid = r.varint()
     }
-    const { gid, uid } = before
-    const rdev = has(flags, 4) ? r.u32() : 0
-    const target = has(flags, 5) ? r.string(Limits.symlinkBytesMax) : ""
-    return { _tag: "InodeCreated", parent, name, inode, mode, uid, gid, rdev, target }
+    created.uid = before.uid
+    created.gid = before.gid
+    created.rdev = has(flags, 4) ? r.u32() : 0
+    created.target = has(flags, 5) ? r.string(Limits.symlinkBytesMax) : ""
+  }
+
+  private inodeCreated(): Event.InodeCreated {
+    const { gid, inode, mode, parent, rdev, target, uid } = this.created
+    return { _tag: "InodeCreated", parent, name: this.nameText(), inode, mode, uid, gid, rdev, target }
   }
 
   private attributesSet(): Event.AttributesSet {
@@ -569,7 +619,7 @@ class Decoder {
     const kind = r.u8()
     const family = families[kind >> 1] ?? r.fail(`unknown lock ${kind}`)
     const type = types[kind & 1] as LockType
-    const session = this.session()
+    const session = this.sessionRead()
     const owner = r.varint()
     const pid = r.varint()
     const start = r.varint()
@@ -583,15 +633,22 @@ class Decoder {
     return Timestamp.isValid(time) ? time : r.fail("not a time")
   }
 
-  private name(): ByteString {
-    const { before, r } = this
+  private readName(): void {
+    const { r } = this
     const shared = r.varint()
     const added = r.varint()
-    if (shared > before.name.length || shared + added > Limits.nameBytesMax) r.fail("name out of bounds")
-    // Through a buffer, so that the string is flat and holds no other string alive.
-    this.scratch.set(r.take(added), shared)
-    before.name = this.scratch.latin1Slice(0, shared + added)
-    return before.name
+    if (shared > this.nameLength || shared + added > Limits.nameBytesMax) r.fail("name out of bounds")
+    r.copy(this.name, shared, added)
+    this.nameLength = shared + added
+  }
+
+  private nameRead(): ByteString {
+    this.readName()
+    return this.nameText()
+  }
+
+  private nameText(): ByteString {
+    return this.name.latin1Slice(0, this.nameLength)
   }
 
   private parent(): number {

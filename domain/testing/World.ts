@@ -43,7 +43,7 @@ export interface Committed {
   readonly completed: ReadonlyArray<Batch.Completion>
 }
 
-interface Kept {
+export interface Kept {
   readonly time: Timestamp.Timestamp
   readonly payload: Uint8Array
 }
@@ -59,7 +59,7 @@ export class World {
   /** Whether every message finds the zone's memory empty. */
   starved = false
   private readonly stores = new WeakMap<ZoneState, ShadowStore>()
-  private readonly journal: Array<Kept> = []
+  readonly journal: Array<Kept> = []
   private readonly labels = new Map<string, number>()
   private readonly numbers = new Map<number, number>()
   private readonly writer = new Writer()
@@ -203,7 +203,7 @@ export class World {
   restart(): void {
     if (this.forged) throw new Error("no journal tells of this state")
     const state = new ZoneState(this.zone)
-    for (const { payload, time } of this.journal) Batch.apply(state, BatchCodec.decode(payload, time))
+    for (const { payload, time } of this.journal) Batch.applyPayload(state, payload, time)
     sameBytes("a replay from the first batch on, and batch by batch", bytesOf(state), bytesOf(this.replica))
     this.live = state
     this.decider = new Decider(state)

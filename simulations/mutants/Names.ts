@@ -126,7 +126,7 @@ export const names: ReadonlyArray<Mutant> = [
     name: "new-directory-not-linked",
     about: "A new directory does not count among the links of its parent.",
     file: evolve,
-    find: "  if (Mode.isDirectory(event.mode)) table.set(parent, Column.nlink, table.value(Column.nlink) + 1)\n",
+    find: "  if (Mode.isDirectory(creation.mode)) state.expect(parent).nlink++\n",
     replace: "  if (Mode.isDirectory(event.mode) && parent.parent !== parent.number) parent.nlink++\n",
     scenario
   },

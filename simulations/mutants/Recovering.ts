@@ -226,8 +226,8 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "journal-confuses-requests",
     about: "A request number that does not follow the one before is read as if it did.",
     file: batchCodec,
-    find: "const request = has(flags, 1) ? last.request + 1 : r.varint()",
-    replace: "const request = has(flags, 1) ? last.request + 1 : r.varint() + (has(flags, 0) ? 1 : 0)",
+    find: "this.request = has(flags, 1) ? this.request + 1 : r.varint()",
+    replace: "this.request = has(flags, 1) ? this.request + 1 : r.varint() + (has(flags, 0) ? 1 : 0)",
     scenario
   }
 ]

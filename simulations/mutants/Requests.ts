@@ -21,8 +21,8 @@ export const requests: ReadonlyArray<Mutant> = [
     about:
       "Replay changes the state but does not remember replies: after a failover, what is sent again happens again.",
     file: batch,
-    find: "applyRecord(state, record, forgotten || isWait(record))",
-    replace: "applyRecord(state, record, true)",
+    find: "reader.record()\n      applyRecord(state, record, forgotten || isWait(record))",
+    replace: "reader.record()\n      applyRecord(state, record, true)",
     scenario
   },
   {

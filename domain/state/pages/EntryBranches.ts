@@ -98,6 +98,16 @@ export class EntryBranches {
     }
   }
 
+  /** Writes the separator behind the leaf where the way ends; answers its length, 0 if that leaf is the last. */
+  bound(key: Uint8Array): number {
+    for (let level = 0; level < this.height; level++) {
+      const node = this.nodes[level] as number
+      const place = (this.places[level] as number) + 1
+      if (place < this.countOf(node)) return copy(key, 0, separator, 0, this.separatorAt(node, place))
+    }
+    return 0
+  }
+
   /** The first leaf of a tree. */
   plant(leaf: number): void {
     this.root = leaf

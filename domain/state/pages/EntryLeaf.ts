@@ -267,6 +267,118 @@ export const putTogether = (
   return end
 }
 
+/** Writes the key of a record; answers its length. */
+const keyAt = (bytes: Uint8Array, at: number, index: number, text: Uint8Array): number => {
+  const prefix = prefixOf(bytes, at)
+  copy(text, 0, bytes, at + HEADER_BYTES, prefix)
+  let end = prefix
+  for (let rest = open(bytes, at, index); rest >= 0; rest--) {
+    reader.next()
+    end = copy(text, prefix + reader.shared, bytes, reader.suffixAt, reader.suffix)
+  }
+  return end
+}
+
+/** Opens the reader at the interval that a record is in; answers how many records of it come before that one. */
+const open = (bytes: Uint8Array, at: number, index: number): number => {
+  let rest = index
+  let interval = 0
+  for (let row = rowAt(bytes, at, 0) + 2; rest >= (bytes[row] as number); row += ROW_BYTES) {
+    rest -= bytes[row] as number
+    interval++
+  }
+  reader.open(bytes, at, interval)
+  return rest
+}
+
+/** Bytes that two keys have in common from their start. */
+const sharedOf = (one: Uint8Array, length: number, other: Uint8Array, otherLength: number): number => {
+  const end = Math.min(length, otherLength)
+  let shared = 0
+  while (shared < end && one[shared] === other[shared]) shared++
+  return shared
+}
+
+/** How many of its first bytes tell a record from the key before it; they are in `edge` then. */
+export const separatorOf = (bytes: Uint8Array, at: number, index: number, key: Uint8Array, length: number): number =>
+  sharedOf(edge, keyAt(bytes, at, index, edge), key, length) + 1
+
+/** The same, from the record before it. */
+export const separatorAt = (bytes: Uint8Array, at: number, index: number): number =>
+  separatorOf(bytes, at, index, other, keyAt(bytes, at, index - 1, other))
+
+/** A key at the edge of a part of a leaf, another one, and the one that a walk is at. */
+export const edge = new Uint8Array(KEY_BYTES_MAX)
+const other = new Uint8Array(KEY_BYTES_MAX)
+const text = new Uint8Array(KEY_BYTES_MAX)
+
+/** Writes the leaf that `putTogether` makes of another's records `from` to `to`, from record to record; its length. */
+export const part = (
+  target: Uint8Array,
+  bytes: Uint8Array,
+  at: number,
+  from: number,
+  to: number,
+  last: number,
+  streak: number
+): number => {
+  const first = keyAt(bytes, at, from, edge)
+  const prefix = Math.min(sharedOf(edge, first, other, keyAt(bytes, at, to - 1, other)), first - 1)
+  const intervals = Math.ceil((to - from) / INTERVAL_RECORDS)
+  const records = HEADER_BYTES + prefix + ROW_BYTES * intervals
+  const before = prefixOf(bytes, at)
+  target[0] = to - from
+  target[1] = intervals
+  target[2] = last
+  target[3] = streak
+  putShort(target, 6, prefix)
+  copy(target, HEADER_BYTES, edge, 0, prefix)
+  copy(text, 0, edge, 0, first)
+  for (let rest = open(bytes, at, from); rest > 0; rest--) reader.next()
+  let base = 0
+  let length = 0
+  let end = records
+  for (let index = 0; index < to - from; index++) {
+    const previous = reader.inode
+    reader.next()
+    const { inode, suffix, suffixAt } = reader
+    const start = before + reader.shared
+    let shared = start
+    // The first of an interval does not say what it shares.
+    if (reader.shared === 0) {
+      const most = Math.min(length - start, suffix)
+      while (shared - start < most && text[shared] === bytes[suffixAt + shared - start]) shared++
+    }
+    if (index > 0) copy(text, start, bytes, suffixAt, suffix)
+    length = index > 0 ? start + suffix : first
+    if (index === 0) {
+      base = inode - 1
+      putInode(target, 8, base)
+    }
+    const begins = index % INTERVAL_RECORDS === 0
+    if (begins) {
+      const row = HEADER_BYTES + prefix + (ROW_BYTES * index) / INTERVAL_RECORDS
+      putShort(target, row, end - records)
+      target[row + 2] = Math.min(INTERVAL_RECORDS, to - from - index)
+      shared = prefix
+    }
+    end = putHead(target, end, shared - prefix, length - shared)
+    end = copy(target, end, text, shared, length - shared)
+    end = putFollowing(target, end, inode, begins ? base : previous)
+  }
+  putShort(target, 4, end)
+  return end
+}
+
+/** The first record that begins in the second half of a leaf's bytes; neither half is empty. */
+export const middleOf = (bytes: Uint8Array, at: number): number => {
+  const half = (recordsAt(bytes, at) + at + lengthOf(bytes, at)) / 2
+  let index = 1
+  reader.open(bytes, at, 0)
+  while (reader.next() && reader.end < half) index++
+  return Math.min(index, countOf(bytes, at) - 1)
+}
+
 /** Writes the leaf's first key; answers its length. */
 export const firstKey = (bytes: Uint8Array, at: number, text: Uint8Array): number => {
   const prefix = prefixOf(bytes, at)

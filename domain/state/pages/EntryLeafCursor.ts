@@ -7,6 +7,18 @@
  */
 import { HEADER_BYTES, readInode, ROW_BYTES } from "#domain/state/pages/EntryLeaf.ts"
 
+/** A record that the next one is expected to come behind. */
+export class Finger {
+  /** Its leaf's page, 0 while there is none. */
+  leaf = 0
+  interval = 0
+  /** Records of the interval to its own. */
+  within = 0
+  /** Where it ends, from the page's start on. */
+  end = 0
+  inode = 0
+}
+
 /** The key is followed by a zero byte, which no name has. */
 export class LeafCursor {
   /** The key lacks the leaf's prefix: it comes before all records (-1) or behind them (1), 0 if it does not. */
@@ -48,25 +60,35 @@ export class LeafCursor {
     const interval = intervalFor(bytes, rows, intervals, records, key, prefix)
     const row = rows + ROW_BYTES * interval
     this.interval = interval
+    this.within = 0
+    this.below = 0
+    this.at = records + ((bytes[row] as number) | ((bytes[row + 1] as number) << 8))
     this.before = readInode(bytes, at + 8)
-    return this.scan(
-      bytes,
-      records + ((bytes[row] as number) | ((bytes[row + 1] as number) << 8)),
-      bytes[row + 2] as number,
-      key,
-      prefix,
-      length
-    )
+    return this.scan(bytes, bytes[row + 2] as number, key, length)
   }
 
-  private scan(bytes: Uint8Array, start: number, records: number, key: Uint8Array, prefix: number, length: number) {
-    let at = start
-    let matched = 0
-    let inode = this.before
+  /**
+   * Looks on from behind a record, which the key is behind and has its first `shared` bytes, the leaf's prefix among
+   * them. The place is right if `isBefore`, or if the key belongs to this leaf and comes before the next interval.
+   */
+  seekOn(bytes: Uint8Array, at: number, finger: Finger, key: Uint8Array, length: number, shared: number): boolean {
+    this.outside = 0
+    this.prefix = (bytes[at + 6] as number) | ((bytes[at + 7] as number) << 8)
+    this.interval = finger.interval
+    this.within = finger.within
+    this.below = shared - this.prefix
+    this.at = at + finger.end
+    this.before = finger.inode
+    const row = at + HEADER_BYTES + this.prefix + ROW_BYTES * finger.interval
+    return this.scan(bytes, bytes[row + 2] as number, key, length)
+  }
+
+  private scan(bytes: Uint8Array, records: number, key: Uint8Array, length: number): boolean {
+    const { prefix } = this
+    let { at, below: matched, before: inode, within } = this
     let shared = 0
     let suffix = 0
     let above = -1
-    let within = 0
     let text = at
     let found = false
     for (; within < records; within++) {
@@ -123,6 +145,15 @@ export class LeafCursor {
     return found
   }
 
+  /** Whether the key comes before the interval behind the place, if there is one. */
+  isBeforeNext(bytes: Uint8Array, at: number, key: Uint8Array): boolean {
+    const intervals = bytes[at + 1] as number
+    const next = this.interval + 1
+    if (next === intervals) return true
+    const rows = at + HEADER_BYTES + this.prefix
+    return !isBehindFirst(bytes, rows, next, rows + ROW_BYTES * intervals, key, this.prefix)
+  }
+
   /** Whether a record of the same interval is at the place. */
   get isBefore(): boolean {
     return this.within < this.records
@@ -142,15 +173,27 @@ const intervalFor = (
   let high = intervals
   while (low < high) {
     const middle = (low + high) >>> 1
-    const row = rows + ROW_BYTES * middle
-    let at = records + ((bytes[row] as number) | ((bytes[row + 1] as number) << 8))
-    let suffix = bytes[at++] as number
-    // It shares nothing, so the head is the suffix's length.
-    if (suffix === 15) suffix += bytes[at++] as number
-    let i = 0
-    while (i < suffix && bytes[at + i] === key[prefix + i]) i++
-    if (i === suffix || (bytes[at + i] as number) < (key[prefix + i] as number)) low = middle + 1
+    if (isBehindFirst(bytes, rows, middle, records, key, prefix)) low = middle + 1
     else high = middle
   }
   return low - 1
+}
+
+/** Whether the key is the first of an interval, or behind it. */
+const isBehindFirst = (
+  bytes: Uint8Array,
+  rows: number,
+  interval: number,
+  records: number,
+  key: Uint8Array,
+  prefix: number
+): boolean => {
+  const row = rows + ROW_BYTES * interval
+  let at = records + ((bytes[row] as number) | ((bytes[row + 1] as number) << 8))
+  let suffix = bytes[at++] as number
+  // It shares nothing, so the head is the suffix's length.
+  if (suffix === 15) suffix += bytes[at++] as number
+  let i = 0
+  while (i < suffix && bytes[at + i] === key[prefix + i]) i++
+  return i === suffix || (bytes[at + i] as number) < (key[prefix + i] as number)
 }

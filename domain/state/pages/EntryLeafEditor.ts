@@ -23,7 +23,7 @@ import {
   short,
   streakOf
 } from "#domain/state/pages/EntryLeaf.ts"
-import type { LeafCursor } from "#domain/state/pages/EntryLeafCursor.ts"
+import type { Finger, LeafCursor } from "#domain/state/pages/EntryLeafCursor.ts"
 import { KEY_BYTES_MAX } from "#domain/state/pages/KeyList.ts"
 import type { Pages } from "#domain/state/pages/Pages.ts"
 import { SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
@@ -76,8 +76,11 @@ export class LeafEditor {
     return step > 0 && step <= RUN_STEP_MAX ? Math.min(streak + 1, STREAK_MAX) : streak >>> 1
   }
 
-  /** Adds a key at the cursor's place; false, and no change, if the leaf has to be taken apart for it. */
-  insert(page: number, place: number, key: Uint8Array, length: number, inode: number): boolean {
+  /**
+   * Adds a key at the cursor's place, and points the finger to it unless that takes a search. False, and no change, if
+   * the leaf has to be taken apart for it.
+   */
+  insert(page: number, place: number, key: Uint8Array, length: number, inode: number, finger: Finger): boolean {
     const { cursor, pages } = this
     const { bytes, at } = pages
     const count = countOf(bytes, at)
@@ -93,6 +96,11 @@ export class LeafEditor {
     const from = cursor.prefix + below
     let end = putHead(patch, 0, below, length - from)
     end = putFollowing(patch, copy(patch, end, key, from, length - from), inode, before)
+    finger.leaf = page
+    finger.interval = begins ? cursor.interval + 1 : cursor.interval
+    finger.within = begins ? 1 : cursor.within + 1
+    finger.end = cursor.at - at + end + (begins ? ROW_BYTES : 0)
+    finger.inode = inode
     let until = cursor.at
     if (cursor.isBefore) {
       // The record behind shares more with the new one than with the one before that.
@@ -109,7 +117,10 @@ export class LeafEditor {
     if (begins) this.addRow(cursor.interval, offset, cursor.within)
     else this.grow(cursor.interval, 1)
     this.mark(count + 1, place, streak)
-    if (!begins && cursor.records === INTERVAL_RECORDS_MAX) this.cutInterval(cursor.interval)
+    if (!begins && cursor.records === INTERVAL_RECORDS_MAX) {
+      this.cutInterval(cursor.interval)
+      finger.leaf = 0
+    }
     return true
   }
 
@@ -175,7 +186,7 @@ export class LeafEditor {
       pages.locate(page)
     } else pages.touch(page)
     const { at, bytes } = pages
-    bytes.copyWithin(at + from + more, at + from, at + length)
+    if (from < length) bytes.copyWithin(at + from + more, at + from, at + length)
     putShort(bytes, at + 4, length + more)
   }
 

@@ -8,16 +8,24 @@ import { EntryBranches } from "#domain/state/pages/EntryBranches.ts"
 import {
   copy,
   countOf,
+  edge,
   HEADER_BYTES,
+  intervalsOf,
+  lastOf,
   LeafReader,
   lengthOf,
+  middleOf,
+  part,
   prefixOf,
   putTogether,
   readFollowing,
   RECORDS_MAX,
+  separatorAt,
+  separatorOf,
+  streakOf,
   takeApart
 } from "#domain/state/pages/EntryLeaf.ts"
-import { LeafCursor } from "#domain/state/pages/EntryLeafCursor.ts"
+import { Finger, LeafCursor } from "#domain/state/pages/EntryLeafCursor.ts"
 import { isFull, LeafEditor } from "#domain/state/pages/EntryLeafEditor.ts"
 import { DIRECTORY_BYTES, KEY_BYTES_MAX, KeyList } from "#domain/state/pages/KeyList.ts"
 import { PageKind, type Pages } from "#domain/state/pages/Pages.ts"
@@ -50,7 +58,14 @@ export class EntryTree {
   private readonly cursor = new LeafCursor()
   private readonly editor: LeafEditor
   /** The key that is looked for, and zeros behind it. */
-  private readonly key = Buffer.alloc(KEY_BYTES_MAX + 4)
+  private key = Buffer.alloc(KEY_BYTES_MAX + 4)
+  private length = 0
+  /** Where the entry that was added last is, and its key, while nothing else has changed the tree. */
+  private readonly finger = new Finger()
+  private last = Buffer.alloc(KEY_BYTES_MAX + 4)
+  /** The separator behind the finger's leaf; of length 0 if that is the last leaf, -1 while it is not known. */
+  private readonly bound = new Uint8Array(KEY_BYTES_MAX + 4)
+  private boundLength = -1
   private entries = 0
 
   constructor(pages: Pages) {
@@ -99,8 +114,30 @@ export class EntryTree {
 
   /** Adds an entry, or points an existing one to another inode; answers the inode it had, or 0. */
   set(directory: number, name: ByteString, inode: number): number {
-    const { branches, editor, key } = this
-    const length = this.writeKey(directory, name)
+    this.aim(directory, name)
+    return this.put(inode)
+  }
+
+  /** Says which entry the next `put` is about. */
+  aim(directory: number, name: ByteString): void {
+    this.length = this.writeKey(directory, name)
+  }
+
+  /** The same of a name that is bytes: the first `length` of those given. */
+  aimBytes(directory: number, name: Uint8Array, length: number): void {
+    putDirectory(this.key, directory)
+    this.length = this.endKey(copy(this.key, DIRECTORY_BYTES, name, 0, length))
+  }
+
+  /** `set` of the entry that `aim` named. */
+  put(inode: number): number {
+    const { branches, editor, finger, key, length } = this
+    if (this.goesOn()) {
+      this.entries++
+      this.insert(finger.leaf, editor.place(), inode)
+      return 0
+    }
+    finger.leaf = 0
     const leaf = branches.descend(key)
     if (leaf !== 0 && this.seek(leaf, length)) {
       const before = this.foundInode()
@@ -108,12 +145,56 @@ export class EntryTree {
       return before
     }
     this.entries++
-    if (leaf === 0) branches.plant(this.lone(length, inode, 0))
-    else {
-      const place = editor.place()
-      if (!editor.insert(leaf, place, key, length, inode)) this.insertApart(leaf, place, length, inode)
+    if (leaf === 0) {
+      branches.plant(this.lone(length, inode, 0))
+      return 0
     }
+    this.insertInto(leaf, inode)
     return 0
+  }
+
+  /** Adds the key to the leaf where the way ends and the cursor is. */
+  private insertInto(leaf: number, inode: number): void {
+    const { branches, editor, key, length } = this
+    const place = editor.place()
+    this.boundLength = place === countOf(this.pages.bytes, this.pages.at) ? branches.bound(this.bound) : -1
+    if (this.insert(leaf, place, inode) || this.insertApart(leaf, place, inode)) return
+    const half = branches.descend(key)
+    this.seek(half, length)
+    this.insertInto(half, inode)
+  }
+
+  private insert(leaf: number, place: number, inode: number): boolean {
+    const { editor, finger, key, last, length } = this
+    if (!editor.insert(leaf, place, key, length, inode, finger)) return false
+    this.key = last
+    this.last = key
+    return true
+  }
+
+  /** Whether the key belongs into the finger's leaf behind it, and can go there. The cursor is at its place then. */
+  private goesOn(): boolean {
+    const { cursor, finger, key, last, length, pages } = this
+    if (finger.leaf === 0 || pages.isAbsent(finger.leaf)) return false
+    let shared = 0
+    while (shared < length && key[shared] === last[shared]) shared++
+    if ((key[shared] as number) <= (last[shared] as number)) return false
+    pages.locate(finger.leaf)
+    const { at, bytes } = pages
+    if (shared < prefixOf(bytes, at) || isFull(lengthOf(bytes, at), countOf(bytes, at))) return false
+    if (cursor.seekOn(bytes, at, finger, key, length, shared)) return false
+    if (cursor.isBefore) return true
+    return cursor.isBeforeNext(bytes, at, key) && (cursor.interval + 1 < intervalsOf(bytes, at) || this.isInBound())
+  }
+
+  /** Whether the key comes before the next leaf. */
+  private isInBound(): boolean {
+    const { bound, boundLength, key } = this
+    if (boundLength <= 0) return boundLength === 0
+    for (let i = 0; i < boundLength; i++) {
+      if (key[i] !== bound[i]) return (key[i] as number) < (bound[i] as number)
+    }
+    return false
   }
 
   /** Takes out an entry; answers the inode it had, or 0. */
@@ -122,6 +203,7 @@ export class EntryTree {
     const leaf = this.branches.descend(this.key)
     if (leaf === 0 || !this.seek(leaf, length)) return 0
     const inode = this.foundInode()
+    this.finger.leaf = 0
     this.entries--
     this.editor.delete(leaf)
     this.mergeWhereFew(leaf)
@@ -181,7 +263,11 @@ export class EntryTree {
     const { key } = this
     putDirectory(key, directory)
     key.latin1Write(name, DIRECTORY_BYTES)
-    const length = DIRECTORY_BYTES + name.length
+    return this.endKey(DIRECTORY_BYTES + name.length)
+  }
+
+  private endKey(length: number): number {
+    const { key } = this
     key[length] = 0
     key[length + 1] = 0
     key[length + 2] = 0
@@ -208,41 +294,52 @@ export class EntryTree {
     return this.create(putTogether(written, list, 0, 1, 0, streak))
   }
 
-  /** Adds the key to a leaf that is full, or whose prefix it lacks. */
-  private insertApart(leaf: number, place: number, length: number, inode: number): void {
-    const { branches, cursor, editor, key, pages: { at, bytes } } = this
+  /** Adds the key to a leaf that is full, or whose prefix it lacks; false if the leaf was divided instead. */
+  private insertApart(leaf: number, place: number, inode: number): boolean {
+    const { branches, cursor, editor, key, length, pages: { at, bytes } } = this
     const streak = editor.streakFor(place)
     const count = countOf(bytes, at)
-    if (isFull(lengthOf(bytes, at), count) && place === count && streak >= STREAK_RECORDS) {
+    const isRun = streak >= STREAK_RECORDS
+    if (isFull(lengthOf(bytes, at), count)) {
       // A run leaves full pages behind.
-      const shared = cursor.prefix + (cursor.outside === 0 ? cursor.below : 0)
-      branches.insert(key, 0, shared + 1, this.lone(length, inode, streak))
-      return
+      if (isRun && place === count) {
+        const shared = cursor.prefix + (cursor.outside === 0 ? cursor.below : 0)
+        branches.insert(key, 0, shared + 1, this.lone(length, inode, streak))
+        return true
+      }
+      // It goes on at the end of the first of two leaves, unless one of them may be too large for its page.
+      const isRunHere = isRun && place > 0 && lengthOf(bytes, at) < SLOT_BYTES_MAX / 2
+      this.divide(leaf, isRunHere ? place : middleOf(bytes, at), isRunHere)
+      return false
     }
     list.clear()
     takeApart(bytes, at, list, place, key, length, inode)
-    if (list.count <= RECORDS_MAX) {
-      const size = putTogether(written, list, 0, list.count, place, streak)
-      if (!isFull(size, list.count - 1)) {
-        this.rewrite(leaf, size)
-        return
-      }
+    const size = putTogether(written, list, 0, list.count, place, streak)
+    if (isFull(size, count)) {
+      this.divide(leaf, middleOf(bytes, at), false)
+      return false
     }
-    this.split(leaf, place, streak)
+    this.rewrite(leaf, size)
+    return true
   }
 
-  /** Divides the list between a leaf and a new one behind it. */
-  private split(leaf: number, place: number, streak: number): void {
-    const bytesMax = (list.starts[list.count] as number) + 16 * list.count
-    // A run goes on at the end of the first of two leaves, unless one of them may be too large for its page.
-    const cut = streak >= STREAK_RECORDS && !isFull(bytesMax, 0)
-      ? Math.min(place + 1, list.count - 1)
-      : middleOf(list)
-    const isFirst = place < cut
-    this.rewrite(leaf, putTogether(written, list, 0, cut, isFirst ? place : 0, isFirst ? streak : 0))
-    const size = putTogether(written, list, cut, list.count, isFirst ? 0 : place - cut, isFirst ? 0 : streak)
-    const shared = list.sharedOf(cut - 1, cut, 0)
-    this.branches.insert(list.bytes, list.starts[cut] as number, shared + 1, this.create(size))
+  /** Gives a leaf's records from `cut` on to a new leaf; the key that is put stays with the first half if `isKeyFirst`. */
+  private divide(leaf: number, cut: number, isKeyFirst: boolean): void {
+    const { branches, key, length, pages } = this
+    const { at, bytes } = pages
+    const count = countOf(bytes, at)
+    const last = lastOf(bytes, at)
+    const streak = streakOf(bytes, at)
+    const isFirst = last < cut
+    const size = part(written, bytes, at, cut, count, isFirst ? 0 : last - cut, isFirst ? 0 : streak)
+    const right = this.create(size)
+    pages.locate(leaf)
+    const kept = part(written, pages.bytes, pages.at, 0, cut, isFirst ? last : 0, isFirst ? streak : 0)
+    const separator = isKeyFirst
+      ? separatorOf(pages.bytes, pages.at, cut, key, length)
+      : separatorAt(pages.bytes, pages.at, cut)
+    this.rewrite(leaf, kept)
+    branches.insert(edge, 0, separator, right)
   }
 
   /** Releases a leaf that is empty, and merges one of few entries with a neighbour that has few too. */
@@ -323,15 +420,3 @@ const belongsTo = (key: Uint8Array, directory: number): boolean => {
   return key[4] === ((low >>> 16) & 255) && key[3] === low >>> 24 && key[2] === (high & 255) &&
     key[1] === ((high >>> 8) & 255) && key[0] === high >>> 16
 }
-
-/** Where the list is cut into two of about as many bytes. */
-const middleOf = (list: KeyList): number => {
-  let rest = 0
-  for (let index = 1; index < list.count; index++) rest += costOf(list, index)
-  const half = rest / 2
-  let cut = list.count - 1
-  while (cut > 1 && rest > half) rest -= costOf(list, cut--)
-  return cut
-}
-
-const costOf = (list: KeyList, index: number): number => 3 + list.lengthOf(index) - list.sharedOf(index - 1, index, 0)

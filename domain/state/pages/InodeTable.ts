@@ -52,6 +52,10 @@ export class InodeTable {
   /** The range asked for last, and its page: most come in runs. */
   private range = -1
   private page = 0
+  /** The directory that `stamp` gave a moment last, unless its times were set since: most creations follow another. */
+  private stamped = -1
+  private stampedSeconds = 0
+  private stampedNanos = 0
 
   /** Where `locate` found an inode: unpacked, or at a rank in its page's bytes. */
   private slot = 0
@@ -142,15 +146,77 @@ export class InodeTable {
     this.row.store(cells)
     for (let column = 0; column < COLUMNS; column++) check(column, cells[column] as number)
     if (this.locate(inode)) throw new RangeError(`inode ${inode} is there already`)
-    const work = this.page === 0 ? this.create(this.range) : this.work ?? this.unpack()
+    const work = this.page === 0 ? this.begin(this.range) : this.work ?? this.unpack()
     const slot = inode - work.range * RANKS
     for (let column = 0; column < COLUMNS; column++) work.values[column * RANKS + slot] = cells[column] as number
+    this.added(work, slot)
+  }
+
+  /** Adds an inode as it is created: closed and empty, its times one moment. False, and no change, if it is there. */
+  create(
+    inode: InodeNumber,
+    mode: number,
+    uid: number,
+    gid: number,
+    nlink: number,
+    rdev: number,
+    parent: InodeNumber,
+    seconds: number,
+    nanos: number
+  ): boolean {
+    check(Column.mode, mode)
+    // Nearly always a glance is enough.
+    if (!isWord(uid) || !isWord(gid) || rdev !== 0 || parent !== 0 || !isWord(seconds) || !isWord(nanos)) {
+      check(Column.uid, uid)
+      check(Column.gid, gid)
+      check(Column.rdev, rdev)
+      check(Column.parent, parent)
+      check(Column.mtime, seconds)
+    }
+    check(Column.mtimeNanos, nanos)
+    if (this.locate(inode)) return false
+    const work = this.page === 0 ? this.begin(this.range) : this.work ?? this.unpack()
+    const slot = inode - work.range * RANKS
+    const { values } = work
+    values[Column.mode * RANKS + slot] = mode
+    values[Column.uid * RANKS + slot] = uid
+    values[Column.gid * RANKS + slot] = gid
+    values[Column.nlink * RANKS + slot] = nlink
+    values[Column.opens * RANKS + slot] = 0
+    values[Column.size * RANKS + slot] = 0
+    values[Column.rdev * RANKS + slot] = rdev
+    values[Column.parent * RANKS + slot] = parent
+    values[Column.mtime * RANKS + slot] = seconds
+    values[Column.mtimeNanos * RANKS + slot] = nanos
+    values[Column.ctime * RANKS + slot] = seconds
+    values[Column.ctimeNanos * RANKS + slot] = nanos
+    values[Column.atime * RANKS + slot] = seconds
+    values[Column.atimeNanos * RANKS + slot] = nanos
+    this.added(work, slot)
+    return true
+  }
+
+  private added(work: Unpacked, slot: number): void {
     work.presence[slot >> 3] = (work.presence[slot >> 3] as number) | (1 << (slot & 7))
     work.count++
     work.changed = ++this.changes
     this.size++
     this.pages.touch(work.page)
     if (work.count === RANKS) this.pack(work)
+  }
+
+  /** Sets a directory's mtime and ctime. */
+  stamp(inode: InodeNumber, seconds: number, nanos: number): void {
+    this.setTime(inode, Column.mtime, seconds, nanos)
+    this.setTime(inode, Column.ctime, seconds, nanos)
+    this.stamped = inode
+    this.stampedSeconds = seconds
+    this.stampedNanos = nanos
+  }
+
+  /** Whether the inode is there and a `stamp` of this moment would change nothing; false if that is not known. */
+  isStamped(inode: InodeNumber, seconds: number, nanos: number): boolean {
+    return inode === this.stamped && nanos === this.stampedNanos && seconds === this.stampedSeconds
   }
 
   /** Sets a column that is not part of a time. */
@@ -174,6 +240,7 @@ export class InodeTable {
   setTime(inode: InodeNumber, column: number, seconds: number, nanos: number): void {
     check(column, seconds)
     check(column + 1, nanos)
+    if (inode === this.stamped) this.stamped = -1
     this.expect(inode)
     const { work } = this
     if (work !== undefined) {
@@ -197,6 +264,7 @@ export class InodeTable {
 
   remove(inode: InodeNumber): boolean {
     if (!this.locate(inode)) return false
+    if (inode === this.stamped) this.stamped = -1
     this.size--
     this.pages.touch(this.page)
     if (this.work === undefined && Page.loggedOf(this.bytes, this.at) < Log.ENTRIES_MAX) {
@@ -356,7 +424,7 @@ export class InodeTable {
   }
 
   /** A page for a range that has none, unpacked. */
-  private create(range: number): Unpacked {
+  private begin(range: number): Unpacked {
     const page = this.pages.create(STUB_BYTES, PageKind.inodes)
     this.index.set(range, page)
     const work = this.takeUnpacked(page, range)
@@ -422,10 +490,13 @@ export class InodeTable {
     work.page = 0
     work.changed = 0
     if (count === 0) return this.release(page, range)
-    for (let slot = 0, rank = 0; rank < count; slot++) {
-      if (!Page.isPresent(presence, slot)) continue
-      for (let from = 0; from < values.length; from += RANKS) Page.rows[from + rank] = values[from + slot] as number
-      rank++
+    if (count === RANKS) Page.rows.set(values)
+    else {
+      for (let slot = 0, rank = 0; rank < count; slot++) {
+        if (!Page.isPresent(presence, slot)) continue
+        for (let from = 0; from < values.length; from += RANKS) Page.rows[from + rank] = values[from + slot] as number
+        rank++
+      }
     }
     Page.presence.set(presence)
     this.settle(page, Page.pack(range, count))
@@ -446,6 +517,8 @@ export class InodeTable {
     } else Page.readPresence(bytes, at, presence)
   }
 }
+
+const isWord = (value: number): boolean => value === value >>> 0
 
 const check = (column: number, value: number): void => {
   if (!holds(column, value)) {
