@@ -39,7 +39,9 @@ export const recover = (
     const { state } = start
     let { head } = start
     while (head.sequence < end.sequence) {
-      const rows = yield* journal.read(zone, head.sequence, ROWS_PER_PAGE, BYTES_PER_PAGE)
+      const rows = yield* journal.read(zone, head.sequence, ROWS_PER_PAGE, BYTES_PER_PAGE).pipe(
+        Effect.catchTag("HistoryDamaged", ({ first, reason }) => damaged(zone, first, reason))
+      )
       if (rows.length === 0) {
         return yield* damaged(zone, head.sequence + 1, `the journal ends there, but ended at ${end.sequence} before`)
       }

@@ -5,6 +5,7 @@
  *
  * How it decides is `domain/Decide`; where it lives is the cluster's affair (`ZoneHost`).
  */
+import * as Archiver from "#actors/Archiver.ts"
 import { Mailbox } from "#actors/Mailbox.ts"
 import { recover } from "#actors/Recovery.ts"
 import * as Batch from "#domain/Batch.ts"
@@ -46,6 +47,9 @@ export interface ZoneConfig {
   readonly sessionLease: Duration.Duration
   /** Events after which a new snapshot is taken. */
   readonly snapshotEvents: number
+  readonly archive: Archiver.ArchiveConfig
+  /** Turns that this runner's zones take at archiving. */
+  readonly archivers: Effect.Semaphore
 }
 
 export interface ZoneReport {
@@ -165,6 +169,7 @@ export const make = (
           Duration.times(config.sessionLease, 1 / SWEEPS_PER_LEASE)
         )
       ))
+      yield* Effect.forkScoped(Archiver.archive(zone, config.archive, active.backlog, config.archivers))
       yield* Effect.addFinalizer(() => Effect.sync(() => active.abandon(unavailable("it moves or restarts"))))
       return yield* Effect.forever(step(active))
     }).pipe(Effect.scoped, Effect.provide(context))
@@ -247,7 +252,7 @@ export const make = (
         const row = active.row(zone, batch)
         yield* journal.append(row)
         active.head = Chain.headOf(row)
-        active.journalBytes += row.payload.length
+        active.backlog.add(row)
         for (const completion of completed) active.complete(completion)
         yield* SubscriptionRef.set(committed, row.last)
         return true
@@ -419,7 +424,7 @@ class Activation {
   /** Lease of the runner that it was claimed under. */
   readonly term: number
   saving = false
-  journalBytes = 0
+  readonly backlog = new Archiver.Backlog()
   private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
 
   constructor(

@@ -2,6 +2,7 @@
  * Zones as entities of the cluster: started here when their shard is here and somebody asks for them, ended when
  * the shard leaves.
  */
+import { ARCHIVERS_AT_ONCE } from "#actors/Archiver.ts"
 import { LocalZones } from "#actors/LocalZones.ts"
 import * as Zone from "#actors/Zone.ts"
 import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
@@ -15,18 +16,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 
-export type HostConfig = Pick<Zone.ZoneConfig, "sessionLease" | "snapshotEvents">
+export type HostConfig = Pick<Zone.ZoneConfig, "sessionLease" | "snapshotEvents" | "archive">
 
 export const layer = (
   config: HostConfig
-): Layer.Layer<never, never, Sharding | Journal | BlockStore | RunnerLease | LocalZones> =>
-  ZoneEntity.toLayer(
+): Layer.Layer<never, never, Sharding | Journal | BlockStore | RunnerLease | LocalZones> => {
+  const archivers = Effect.unsafeMakeSemaphore(ARCHIVERS_AT_ONCE)
+  return ZoneEntity.toLayer(
     Effect.gen(function*() {
       const { entityId } = yield* Entity.CurrentAddress
       const { host, port } = yield* Entity.CurrentRunnerAddress
       const zones = yield* LocalZones
       const number = zoneOf(entityId)
-      const zone = yield* Zone.make({ ...config, zone: number, owner: `${host}:${port}` })
+      const zone = yield* Zone.make({ ...config, archivers, zone: number, owner: `${host}:${port}` })
       yield* Effect.acquireRelease(
         Effect.sync(() => zones.set(number, zone)),
         () =>
@@ -40,3 +42,4 @@ export const layer = (
     }),
     { maxIdleTime: Duration.infinity, concurrency: "unbounded" }
   )
+}

@@ -8,7 +8,8 @@ import type { Batch } from "#domain/Batch.ts"
 import * as BatchCodec from "#domain/codec/BatchCodec.ts"
 import { Malformed } from "#domain/codec/Reader.ts"
 import * as Chain from "#persistence/Chain.ts"
-import type { JournalRowWire } from "#shards/Api.ts"
+import type { JournalRowWire, RunnerUnavailable } from "#shards/Api.ts"
+import type { ZoneDamaged } from "#shards/ZoneError.ts"
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -57,11 +58,19 @@ export const readPage = (
   client: ClientService,
   zone: number,
   after: number
-): Effect.Effect<ReadonlyArray<Chain.JournalRow>, TransportError> =>
+): Effect.Effect<ReadonlyArray<Chain.JournalRow>, HistoryBroken | TransportError> =>
   client.anyRunner((runner) => runner.ReadJournal({ zone, after, rowsMax: ROWS_PER_PAGE })).pipe(
     Effect.map((rows) => rows.map(fromWire)),
-    Effect.catchTag("RunnerUnavailable", ({ reason }) => Effect.fail(new RequestRefused({ reason })))
+    Effect.catchTags(journalErrors)
   )
+
+/** What a runner says when it cannot read the journal, as an auditor has it. */
+export const journalErrors = {
+  RunnerUnavailable: ({ reason }: RunnerUnavailable): Effect.Effect<never, RequestRefused> =>
+    Effect.fail(new RequestRefused({ reason })),
+  ZoneDamaged: ({ reason, sequence, zone }: ZoneDamaged): Effect.Effect<never, HistoryBroken> =>
+    Effect.fail(new HistoryBroken({ zone, sequence, reason }))
+}
 
 /** The row's batch, if the row continues the chain. */
 export const check = (head: Chain.ChainHead, row: Chain.JournalRow): Effect.Effect<AuditedBatch, HistoryBroken> =>

@@ -19,6 +19,14 @@ const seconds = (text: string): number => {
   return value
 }
 
+const daysOf = (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === "" || !(value >= 0 && value <= DAYS_MAX)) throw new Error(`0 to ${DAYS_MAX} days are wanted`)
+  return value
+}
+/** A century. */
+const DAYS_MAX = 36_525
+
 const positive = (what: string) => (text: string): number => {
   const value = Number(text)
   if (text.trim() === "" || !(value > 0)) throw new Error(`a number of ${what} is wanted`)
@@ -53,6 +61,11 @@ export const commands: ReadonlyArray<Command> = [
       },
       { flags: "--host <address>", description: "address to listen on (127.0.0.1)" },
       { flags: "--port <n>", description: "port to listen on (7070, or a free one)", parse: wholeNumber("a port") },
+      {
+        flags: "--journal-retention <days>",
+        description: "how long archived journal rows stay in Postgres (for ever)",
+        parse: daysOf
+      },
       { flags: "-d, --detach", description: "return when it is ready, leave it running" },
       json
     ],

@@ -3,7 +3,7 @@
  * It knows nothing of how a journal keeps rows; faults of one kind of journal alone are tested there.
  */
 import * as Chain from "#persistence/Chain.ts"
-import type { Fenced, JournalService, JournalUnavailable, SnapshotRecord } from "#persistence/Journal.ts"
+import type { Fenced, JournalService, JournalUnavailable, SegmentRecord, SnapshotRecord } from "#persistence/Journal.ts"
 import type { Suite } from "#persistence/Suite.testing.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -237,6 +237,106 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         expectSnapshots(yield* journal.snapshots(ZONE), [replaced])
       }))
 
+    test("records segments without gaps, and finds them by events and by times", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const rows = yield* fill(journal, [[4, 10], [4, 10], [4, 10], [4, 10]])
+        const first = segmentOf(rows.slice(0, 2))
+        const second = segmentOf(rows.slice(2, 3), { bytes: 2 ** 40 })
+        expect(yield* journal.segmentAt(ZONE, 1000)).toBeUndefined()
+        expect(yield* journal.segmentAtTime(ZONE, 2 ** 40, 0)).toBeUndefined()
+        expect(yield* journal.addSegment(second)).toBe(false)
+        expect(yield* journal.addSegment(first)).toBe(true)
+        // Again, as whoever did not hear of it does, and by one that cut elsewhere.
+        for (const again of [first, segmentOf(rows.slice(0, 1)), segmentOf(rows.slice(1, 3))]) {
+          expect(yield* journal.addSegment(again)).toBe(false)
+        }
+        expect(yield* journal.addSegment(second)).toBe(true)
+        const found = [[0, undefined], [1, first], [8, first], [9, second], [12, second], [2 ** 50, second]] as const
+        for (const [sequence, expected] of found) {
+          expectSegment(yield* journal.segmentAt(ZONE, sequence), expected)
+        }
+        const { nanos, seconds } = second.begins
+        expectSegment(yield* journal.segmentAtTime(ZONE, seconds, nanos), second)
+        expectSegment(yield* journal.segmentAtTime(ZONE, seconds, nanos - 1), first)
+        expectSegment(yield* journal.segmentAtTime(ZONE, seconds - 1, 999_999_999), first)
+        expect(yield* journal.segmentAtTime(ZONE, first.begins.seconds, 0)).toBeUndefined()
+        expect(yield* journal.segmentAt(ZONE + 1, 12)).toBeUndefined()
+      }))
+
+    test("measures what follows an event, up to a number of rows", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        expect(yield* journal.measure(ZONE, 0, 10)).toEqual({ rows: 0, bytes: 0 })
+        yield* fill(journal, [[2, 10], [1, 0], [3, 500]])
+        expect(yield* journal.measure(ZONE, 0, 10)).toEqual({ rows: 3, bytes: 510 })
+        expect(yield* journal.measure(ZONE, 0, 2)).toEqual({ rows: 2, bytes: 10 })
+        expect(yield* journal.measure(ZONE, 2, 10)).toEqual({ rows: 2, bytes: 500 })
+        expect(yield* journal.measure(ZONE, 6, 10)).toEqual({ rows: 0, bytes: 0 })
+      }))
+
+    test("lets only rows go that are archived as they are, old enough, before every snapshot, and not the last", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const rows = yield* fill(journal, [[1, 10], [1, 10], [1, 10], [1, 10]])
+        const late = [2 ** 40, 0] as const
+        const stay = (seconds: number = late[0], nanos: number = late[1]) =>
+          Effect.gen(function*() {
+            expect(yield* journal.removeArchived(ZONE, seconds, nanos)).toBe(0)
+            expectRows(yield* journal.read(ZONE, 0, 10, MIB), rows)
+          })
+        yield* journal.addSnapshot(snapshotAt(rows[3]!))
+        yield* stay()
+        yield* journal.addSegment(segmentOf(rows.slice(0, 2)))
+        yield* journal.addSnapshot(snapshotAt(rows[0]!))
+        yield* stay()
+        yield* journal.removeSnapshot(ZONE, rows[0]!.last)
+        const { nanos, seconds } = rows[1]!.time
+        yield* stay(seconds, nanos - 1)
+        yield* journal.removeSnapshot(ZONE, rows[3]!.last)
+        yield* stay()
+        yield* journal.addSnapshot(snapshotAt(rows[3]!))
+        expect(yield* journal.removeArchived(ZONE + 1, ...late)).toBe(0)
+        expect(yield* journal.removeArchived(ZONE, seconds, nanos)).toBe(2)
+        expect(yield* journal.removeArchived(ZONE, ...late)).toBe(0)
+        // The last row is archived, too; it stays, and so does its segment.
+        yield* journal.addSegment(segmentOf(rows.slice(2)))
+        expect(yield* journal.removeArchived(ZONE, ...late)).toBe(0)
+        expectHead(yield* journal.head(ZONE), Chain.headOf(rows[3]!))
+        expectHead((yield* journal.claim(ZONE, "next")).head, Chain.headOf(rows[3]!))
+        expectRows(yield* journal.read(ZONE, 2, 10, MIB), rows.slice(2))
+        // Once there is another, they go, one segment at a time.
+        const next = rowAfter(Chain.headOf(rows[3]!), { epoch: 2 })
+        yield* journal.append(next)
+        expect(yield* journal.removeArchived(ZONE, ...late)).toBe(2)
+        expectRows(yield* journal.read(ZONE, 4, 10, MIB), [next])
+      }))
+
+    test("keeps rows whose segment was recorded with another hash", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const rows = yield* fill(journal, [[1, 10], [1, 10], [1, 10]])
+        yield* journal.addSnapshot(snapshotAt(rows[2]!))
+        const head = { sequence: rows[1]!.last, hash: everyByte(32) }
+        yield* journal.addSegment(segmentOf(rows.slice(0, 2), { head }))
+        expect(yield* journal.removeArchived(ZONE, 2 ** 40, 0)).toBe(0)
+        expectRows(yield* journal.read(ZONE, 0, 10, MIB), rows)
+      }))
+
+    test("gives no page where the next event's row has left, rather than a later one", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const rows = yield* fill(journal, [[2, 10], [2, 10], [2, 10]])
+        yield* journal.addSnapshot(snapshotAt(rows[2]!))
+        yield* journal.addSegment(segmentOf(rows.slice(0, 2)))
+        expect(yield* journal.removeArchived(ZONE, 2 ** 40, 0)).toBe(2)
+        for (const sequence of [0, 1, 2, 3]) expect(yield* journal.read(ZONE, sequence, 10, MIB)).toEqual([])
+        expectRows(yield* journal.read(ZONE, 4, 10, MIB), [rows[2]!])
+        const { nanos, seconds } = rows[2]!.time
+        expect(yield* journal.sequenceAt(ZONE, seconds, nanos)).toBe(6)
+        expect(yield* journal.sequenceAt(ZONE, seconds, nanos - 1)).toBe(0)
+      }))
+
     test("an append that races a claim is in the head that the claim gives, or it is fenced and nowhere", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
@@ -330,6 +430,35 @@ const snapshotAt = (row: Chain.JournalRow, given?: Partial<SnapshotRecord>): Sna
   bytes: 12_345_678_901,
   digest: everyByte(32),
   ...given
+})
+
+/** A record of the rows; what its object would be is nobody's concern here. */
+export const segmentOf = (rows: ReadonlyArray<Chain.JournalRow>, given?: Partial<SegmentRecord>): SegmentRecord => {
+  const [first, last] = [rows[0]!, rows.at(-1)!]
+  return {
+    zone: first.zone,
+    first: first.first,
+    previous: first.previous,
+    head: Chain.headOf(last),
+    begins: first.time,
+    ends: last.time,
+    rows: rows.length,
+    bytes: 1,
+    digest: everyByte(32),
+    ...given
+  }
+}
+
+const expectSegment = (found: SegmentRecord | undefined, expected: SegmentRecord | undefined): void =>
+  expect(found === undefined ? undefined : plainSegment(found)).toEqual(
+    expected === undefined ? undefined : plainSegment(expected)
+  )
+
+const plainSegment = ({ digest, head, previous, ...record }: SegmentRecord) => ({
+  ...record,
+  head: plainHead(head),
+  previous: hex(previous),
+  digest: hex(digest)
 })
 
 const expectFenced = (append: Effect.Effect<void, Fenced | JournalUnavailable>, epoch: number, zone = ZONE) =>

@@ -1,6 +1,7 @@
 /**
  * The journal in memory, for tests and simulations: the same meaning as Postgres's, and faults on demand.
  */
+import * as Timestamp from "#domain/Timestamp.ts"
 import * as Chain from "#persistence/Chain.ts"
 import {
   type Claim,
@@ -8,6 +9,7 @@ import {
   Journal,
   type JournalService,
   JournalUnavailable,
+  type SegmentRecord,
   type SnapshotRecord
 } from "#persistence/Journal.ts"
 import * as Effect from "effect/Effect"
@@ -28,6 +30,8 @@ interface ZoneRecord {
   epoch: number
   readonly rows: Array<Chain.JournalRow>
   snapshots: ReadonlyArray<SnapshotRecord>
+  /** Oldest first. */
+  readonly segments: Array<SegmentRecord>
 }
 
 export const make = (): MemoryJournal => {
@@ -35,7 +39,7 @@ export const make = (): MemoryJournal => {
   const faults: Array<AppendFault> = []
   const of = (zone: number): ZoneRecord => {
     let record = zones.get(zone)
-    if (record === undefined) zones.set(zone, record = { epoch: 0, rows: [], snapshots: [] })
+    if (record === undefined) zones.set(zone, record = { epoch: 0, rows: [], snapshots: [], segments: [] })
     return record
   }
   const headOf = ({ rows }: ZoneRecord): Chain.ChainHead => {
@@ -67,7 +71,10 @@ export const make = (): MemoryJournal => {
       Effect.sync(() => {
         const page: Array<Chain.JournalRow> = []
         let bytes = 0
-        for (const row of of(zone).rows) {
+        const { rows } = of(zone)
+        // The next event's row has left.
+        if ((rows[0]?.first ?? 0) > sequence + 1) return page
+        for (const row of rows) {
           if (row.last <= sequence) continue
           if (page.length >= rowsMax || (bytes > 0 && bytes + row.payload.length > bytesMax)) break
           page.push(row)
@@ -80,7 +87,7 @@ export const make = (): MemoryJournal => {
       Effect.sync(() => {
         let sequence = 0
         for (const { last, time } of of(zone).rows) {
-          if (time.seconds > seconds || (time.seconds === seconds && time.nanos > nanos)) break
+          if (Timestamp.compare(time, { seconds, nanos }) > 0) break
           sequence = last
         }
         return sequence
@@ -96,6 +103,35 @@ export const make = (): MemoryJournal => {
       Effect.sync(() => {
         const record = of(zone)
         record.snapshots = record.snapshots.filter(({ head }) => head.sequence !== sequence)
+      }),
+    segmentAt: (zone, sequence) => Effect.sync(() => of(zone).segments.findLast(({ first }) => first <= sequence)),
+    segmentAtTime: (zone, seconds, nanos) =>
+      Effect.sync(() => of(zone).segments.findLast(({ begins }) => Timestamp.compare(begins, { seconds, nanos }) <= 0)),
+    addSegment: (segment) =>
+      Effect.sync(() => {
+        const { segments } = of(segment.zone)
+        if (segment.first !== 1 + (segments.at(-1)?.head.sequence ?? 0)) return false
+        segments.push(segment)
+        return true
+      }),
+    measure: (zone, sequence, rowsMax) =>
+      Effect.sync(() => {
+        const rows = of(zone).rows.filter(({ first }) => first > sequence).slice(0, rowsMax)
+        return { rows: rows.length, bytes: rows.reduce((sum, { payload }) => sum + payload.length, 0) }
+      }),
+    removeArchived: (zone, seconds, nanos) =>
+      Effect.sync(() => {
+        const { rows, segments, snapshots } = of(zone)
+        const oldest = rows[0]?.first ?? 0
+        const segment = segments.find(({ first, head }) => first <= oldest && oldest <= head.sequence)
+        if (segment === undefined) return 0
+        const { ends, head } = segment
+        const end = rows.findIndex(({ last }) => last === head.sequence)
+        const mayLeave = Timestamp.compare(ends, { seconds, nanos }) <= 0 &&
+          head.sequence <= (snapshots.at(-1)?.head.sequence ?? 0) &&
+          end >= 0 && end < rows.length - 1 &&
+          Buffer.compare(rows[end]?.hash ?? Chain.GENESIS, head.hash) === 0
+        return mayLeave ? rows.splice(0, end + 1).length : 0
       })
   }
   return { service, rows: (zone) => of(zone).rows, faults }

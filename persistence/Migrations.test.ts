@@ -30,7 +30,7 @@ describe("migrations", () => {
       yield* migrateOn(yield* Database.make(options))
       expect(yield* shapeOf(first)).toEqual(shape)
       expect(new Set(shape[0].map(([table]) => table))).toEqual(
-        new Set(["cluster", "journal", "migration", "runner", "shard", "snapshot", "zone"])
+        new Set(["cluster", "journal", "migration", "runner", "segment", "shard", "snapshot", "zone"])
       )
       expect(yield* first.query("read", "select epoch from cadastre.zone")).toEqual([["5"]])
     }))

@@ -64,6 +64,27 @@ const migrations: ReadonlyArray<Migration> = [
         shard text primary key,
         address text not null
       )`
+  },
+  {
+    version: 2,
+    name: "archived segments",
+    script: `
+      create table cadastre.segment (
+        zone smallint not null,
+        first bigint not null,
+        last bigint not null,
+        previous bytea not null,
+        hash bytea not null,
+        begins_seconds bigint not null,
+        begins_nanos int not null,
+        ends_seconds bigint not null,
+        ends_nanos int not null,
+        rows int not null,
+        bytes bigint not null,
+        digest bytea not null,
+        sealed timestamptz not null default now(),
+        primary key (zone, first)
+      )`
   }
 ]
 

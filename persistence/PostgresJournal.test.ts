@@ -40,7 +40,8 @@ const freshJournal = Layer.effect(
     Effect.as(
       Effect.orDie(database.script(
         "empty the tables",
-        "delete from cadastre.zone; delete from cadastre.journal; delete from cadastre.snapshot"
+        "delete from cadastre.zone; delete from cadastre.journal; delete from cadastre.snapshot;" +
+          "delete from cadastre.segment"
       )),
       journal
     ))

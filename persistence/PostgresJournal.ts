@@ -4,7 +4,7 @@
  */
 import * as Chain from "#persistence/Chain.ts"
 import { Database, type DatabaseError, type Row } from "#persistence/Database.ts"
-import { Fenced, Journal, JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import { Fenced, Journal, JournalUnavailable, type SegmentRecord, type SnapshotRecord } from "#persistence/Journal.ts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
@@ -22,12 +22,15 @@ export const APPEND = `
 
 const COLUMNS = "first, last, epoch, seconds, nanos, codec, payload, previous, hash"
 
-/** Starts at the row that holds the next event; the running sum of bytes cuts the page, but never to nothing. */
+/**
+ * Starts at the row that holds the next event, if that is here; the running sum of bytes cuts the page, but never to
+ * nothing.
+ */
 export const READ = `
   with candidate as (
     select ${COLUMNS} from cadastre.journal
     where zone = $1 and last > $2 and first >= (
-      select coalesce(max(first), 0) from cadastre.journal where zone = $1 and first <= $2::bigint + 1
+      select max(first) from cadastre.journal where zone = $1 and first <= $2::bigint + 1
     )
     order by first limit $3
   ), measured as (
@@ -49,6 +52,55 @@ export const ADD_SNAPSHOT = `
     hash = excluded.hash, parts = excluded.parts, bytes = excluded.bytes, digest = excluded.digest`
 
 export const REMOVE_SNAPSHOT = "delete from cadastre.snapshot where zone = $1 and sequence = $2"
+
+const SEGMENT_COLUMNS =
+  "first, last, previous, hash, begins_seconds, begins_nanos, ends_seconds, ends_nanos, rows, bytes, digest"
+
+export const SEGMENT_AT = `
+  select ${SEGMENT_COLUMNS} from cadastre.segment where zone = $1 and first <= $2 order by first desc limit 1`
+
+export const SEGMENT_AT_TIME = `
+  select ${SEGMENT_COLUMNS} from cadastre.segment
+  where zone = $1 and (begins_seconds, begins_nanos) <= ($2::bigint, $3::int) order by first desc limit 1`
+
+/** Segments have no gaps and do not overlap, whoever adds them. */
+export const ADD_SEGMENT = `
+  insert into cadastre.segment (zone, ${SEGMENT_COLUMNS})
+  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+  where $2 = 1 + (select coalesce(max(last), 0) from cadastre.segment where zone = $1)
+  on conflict (zone, first) do nothing
+  returning 1`
+
+export const MEASURE = `
+  with unsealed as (
+    select length(payload) as bytes from cadastre.journal where zone = $1 and first > $2 order by first limit $3
+  )
+  select count(*), coalesce(sum(bytes), 0) from unsealed`
+
+/**
+ * All conditions in the statement that deletes: what is not archived cannot leave, whoever asks and whenever the
+ * statement arrives. The segment's last row must have the hash that was recorded, so that these are the rows that the
+ * object holds.
+ */
+export const REMOVE_ARCHIVED = `
+  with leaving as (
+    select segment.first, segment.last
+    from cadastre.segment, (select min(first) as first from cadastre.journal where zone = $1) as oldest
+    where segment.zone = $1 and oldest.first between segment.first and segment.last
+      and (ends_seconds, ends_nanos) <= ($2::bigint, $3::int)
+      and segment.last <= (select min(sequence) from cadastre.snapshot where zone = $1)
+      and segment.last < (select max(first) from cadastre.journal where zone = $1)
+      and exists (
+        select from cadastre.journal as stored
+        where stored.zone = $1 and stored.first between segment.first and segment.last
+          and stored.last = segment.last and stored.hash = segment.hash
+      )
+  ), removed as (
+    delete from cadastre.journal as stored using leaving
+    where stored.zone = $1 and stored.first between leaving.first and leaving.last and stored.last <= leaving.last
+    returning 1
+  )
+  select count(*) from removed`
 
 const UNIQUE_VIOLATION = "23505"
 
@@ -123,6 +175,49 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
         database.query("forget a snapshot", REMOVE_SNAPSHOT, [zone, sequence]).pipe(
           Effect.asVoid,
           Effect.mapError(unavailable)
+        ),
+
+      segmentAt: (zone, sequence) =>
+        database.query("find a segment", SEGMENT_AT, [zone, sequence]).pipe(
+          Effect.map(([row]) => row === undefined ? undefined : segmentRecord(zone, row)),
+          Effect.mapError(unavailable)
+        ),
+
+      segmentAtTime: (zone, seconds, nanos) =>
+        database.query("find a segment by its time", SEGMENT_AT_TIME, [zone, seconds, nanos]).pipe(
+          Effect.map(([row]) => row === undefined ? undefined : segmentRecord(zone, row)),
+          Effect.mapError(unavailable)
+        ),
+
+      addSegment: ({ begins, bytes, digest, ends, first, head, previous, rows, zone }) =>
+        database.query("record a segment", ADD_SEGMENT, [
+          zone,
+          first,
+          head.sequence,
+          previous,
+          head.hash,
+          begins.seconds,
+          begins.nanos,
+          ends.seconds,
+          ends.nanos,
+          rows,
+          bytes,
+          digest
+        ]).pipe(
+          Effect.map((added) => added.length === 1),
+          Effect.mapError(unavailable)
+        ),
+
+      measure: (zone, sequence, rowsMax) =>
+        database.query("measure what is not archived", MEASURE, [zone, sequence, rowsMax]).pipe(
+          Effect.map(([row]) => ({ rows: Number(row?.[0] ?? 0), bytes: Number(row?.[1] ?? 0) })),
+          Effect.mapError(unavailable)
+        ),
+
+      removeArchived: (zone, seconds, nanos) =>
+        database.query("remove archived rows", REMOVE_ARCHIVED, [zone, seconds, nanos]).pipe(
+          Effect.map(([row]) => Number(row?.[0] ?? 0)),
+          Effect.mapError(unavailable)
         )
     })
   })
@@ -149,4 +244,16 @@ const snapshotRecord = (zone: number, row: Row): SnapshotRecord => ({
   parts: Number(row[2]),
   bytes: Number(row[3]),
   digest: row[4] as Uint8Array
+})
+
+const segmentRecord = (zone: number, row: Row): SegmentRecord => ({
+  zone,
+  first: Number(row[0]),
+  head: { sequence: Number(row[1]), hash: row[3] as Uint8Array },
+  previous: row[2] as Uint8Array,
+  begins: { seconds: Number(row[4]), nanos: Number(row[5]) },
+  ends: { seconds: Number(row[6]), nanos: Number(row[7]) },
+  rows: Number(row[8]),
+  bytes: Number(row[9]),
+  digest: row[10] as Uint8Array
 })

@@ -7,7 +7,7 @@ import { Malformed } from "#domain/codec/Reader.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import type { JournalRow } from "#persistence/Chain.ts"
 import type { ClusterRecord } from "#persistence/ClusterRecord.ts"
-import { Journal } from "#persistence/Journal.ts"
+import { type HistoryDamaged, Journal, type JournalUnavailable } from "#persistence/Journal.ts"
 import { VERSION } from "#runners/Version.ts"
 import { Api, ClusterInfo, JournalRowWire, RunnerStatus, RunnerUnavailable, ZoneStatus } from "#shards/Api.ts"
 import { GROUP, idOf, ZoneEntity } from "#shards/ZoneEntity.ts"
@@ -114,16 +114,23 @@ export const layer = (cluster: ClusterRecord, address: Address) =>
           }))),
 
       ReadJournal: ({ after, rowsMax, zone }) =>
-        orUnavailable(Effect.map(
+        fromJournal(Effect.map(
           journal.read(zone, after, Math.min(rowsMax, JOURNAL_ROWS_MAX), JOURNAL_BYTES_MAX),
           (rows) => rows.map(toWire)
         )),
 
-      SequenceAt: ({ nanos, seconds, zone }) => orUnavailable(journal.sequenceAt(zone, seconds, nanos)),
+      SequenceAt: ({ nanos, seconds, zone }) => fromJournal(journal.sequenceAt(zone, seconds, nanos)),
 
       Follow: ({ zone }) => Stream.unwrap(Effect.map(local(zone), (found) => found.committed))
     }
   }))
+
+/** Whoever asks is told damage from what may pass. */
+const fromJournal = <A>(effect: Effect.Effect<A, JournalUnavailable | HistoryDamaged>) =>
+  Effect.mapError(effect, (error) =>
+    error._tag === "HistoryDamaged"
+      ? new ZoneError.ZoneDamaged({ zone: error.zone, sequence: error.first, reason: error.reason })
+      : new RunnerUnavailable({ reason: error.message }))
 
 const headerOf = (message: Uint8Array) =>
   Effect.try({

@@ -1,6 +1,7 @@
 /**
  * What an operator sets for a runner of a cluster: environment variables that begin with `CADASTRE_`.
  */
+import * as Archiver from "#actors/Archiver.ts"
 import type { ServerOptions } from "#runners/Server.ts"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -26,6 +27,15 @@ const seconds = (name: string, otherwise: number) =>
   Config.map(number(name, otherwise, (value) => value > 0, "a number of seconds above 0 is wanted"), Duration.seconds)
 const count = (name: string, otherwise: number) =>
   number(name, otherwise, (value) => Number.isInteger(value) && value > 0, "a whole number above 0 is wanted")
+
+const days = (name: string) =>
+  Config.number(name).pipe(Config.mapOrFail((value) =>
+    value >= 0 && value <= DAYS_MAX
+      ? Either.right(Duration.days(value))
+      : Either.left(ConfigError.InvalidData([name], `a number of days, 0 to ${DAYS_MAX}, is wanted`))
+  ))
+/** A century: no one who means more needs a limit. */
+const DAYS_MAX = 36_525
 
 /** `postgres://user:password@host:port/database?sslmode=require`; `...@localhost/database?host=/folder` for a Unix socket. */
 const database = Config.redacted("CADASTRE_POSTGRES_URL").pipe(
@@ -117,7 +127,8 @@ const settings = Config.all({
   zones: Config.option(Config.integer("CADASTRE_ZONES")),
   lease: seconds("CADASTRE_LEASE_SECONDS", 4),
   sessionLease: seconds("CADASTRE_SESSION_LEASE_SECONDS", 60),
-  snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000)
+  snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000),
+  retention: Config.option(days("CADASTRE_JOURNAL_RETENTION_DAYS"))
 })
 
 /** What is missing or wrong, a line for each variable. */
@@ -150,7 +161,11 @@ export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effec
     blocks: where.kind === "disk" ? where : { ...where, ...yield* s3Options },
     zones: Option.getOrUndefined(given.zones),
     lease: given.lease,
-    zone: { sessionLease: given.sessionLease, snapshotEvents: given.snapshotEvents }
+    zone: {
+      sessionLease: given.sessionLease,
+      snapshotEvents: given.snapshotEvents,
+      archive: Archiver.keeping(Option.getOrUndefined(given.retention))
+    }
   }
 })
 

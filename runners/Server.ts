@@ -4,12 +4,13 @@
  */
 import * as LocalZones from "#actors/LocalZones.ts"
 import * as ZoneHost from "#actors/ZoneHost.ts"
+import * as ArchivedJournal from "#persistence/ArchivedJournal.ts"
 import { BlockStore, type StoreUnavailable, type WriteError } from "#persistence/blocks/BlockStore.ts"
 import * as DiskBlockStore from "#persistence/blocks/DiskBlockStore.ts"
 import * as S3BlockStore from "#persistence/blocks/S3BlockStore.ts"
 import * as ClusterRecord from "#persistence/ClusterRecord.ts"
 import * as Database from "#persistence/Database.ts"
-import type { Journal } from "#persistence/Journal.ts"
+import { Journal } from "#persistence/Journal.ts"
 import { migrate } from "#persistence/Migrations.ts"
 import * as PostgresJournal from "#persistence/PostgresJournal.ts"
 import * as RunnerLeases from "#persistence/RunnerLeases.ts"
@@ -147,7 +148,7 @@ export const assemble = (
     )
     const built = yield* Layer.build(
       Layer.mergeAll(ZoneHost.layer(zone), api).pipe(
-        Layer.provide(sharding),
+        Layer.provide([sharding, Layer.effect(Journal, ArchivedJournal.make)]),
         Layer.provideMerge(Layer.mergeAll(RunnerLeases.layer({ lease }), LocalZones.layer))
       )
     )

@@ -1,6 +1,7 @@
 /**
  * A whole file system on one machine: embedded Postgres, one runner, blocks on the local disk, all in one folder.
  */
+import * as Archiver from "#actors/Archiver.ts"
 import * as DataFolder from "#runners/DataFolder.ts"
 import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
 import * as Server from "#runners/Server.ts"
@@ -15,6 +16,8 @@ export interface SingleMachineOptions {
   readonly host: string
   /** Undefined: the port of last time or the usual one, or any free one where that is taken. */
   readonly port: number | undefined
+  /** How old archived rows may get in Postgres; undefined: they stay. */
+  readonly retention: Duration.Duration | undefined
   /** Told of each step, for people. */
   readonly onStep: (step: string) => void
 }
@@ -56,7 +59,11 @@ export const start = (options: SingleMachineOptions): Effect.Effect<SingleMachin
         blocks: { kind: "disk", folder: folder.blocks },
         zones: options.zones,
         lease: LEASE,
-        zone: { sessionLease: SESSION_LEASE, snapshotEvents: SNAPSHOT_EVENTS }
+        zone: {
+          sessionLease: SESSION_LEASE,
+          snapshotEvents: SNAPSHOT_EVENTS,
+          archive: Archiver.keeping(options.retention)
+        }
       })
     const server = options.port === undefined
       ? yield* serverOn(last?.port ?? PORT).pipe(

@@ -70,6 +70,7 @@ export class RunnerStatus extends Schema.Class<RunnerStatus>("RunnerStatus")({
 }) {}
 
 const LocateError = Schema.Union(ZoneUnavailable, ZoneDamaged)
+const JournalError = Schema.Union(RunnerUnavailable, ZoneDamaged)
 const zone = { zone: Schema.Number }
 
 export class Api extends RpcGroup.make(
@@ -84,17 +85,17 @@ export class Api extends RpcGroup.make(
   }),
   Rpc.make("Status", { payload: { ...zone, digest: Schema.Boolean }, success: ZoneStatus, error: SubmitError }),
   Rpc.make("Runners", { success: Schema.Array(RunnerStatus), error: RunnerUnavailable }),
-  /** Rows that end after a sequence, a page of them; any runner can read any zone's. */
+  /** Rows that end after a sequence, a page of them, archived or not; any runner can read any zone's. */
   Rpc.make("ReadJournal", {
     payload: { ...zone, after: Schema.Number, rowsMax: Schema.Number },
     success: Schema.Array(JournalRowWire),
-    error: RunnerUnavailable
+    error: JournalError
   }),
   /** The zone's last sequence at or before a time. */
   Rpc.make("SequenceAt", {
     payload: { ...zone, seconds: Schema.Number, nanos: Schema.Number },
     success: Schema.Number,
-    error: RunnerUnavailable
+    error: JournalError
   }),
   /** The zone's last committed sequence, now and after each commit. Ends when the zone leaves this runner. */
   Rpc.make("Follow", { payload: zone, success: Schema.Number, error: NotOwner, stream: true })

@@ -1,6 +1,7 @@
 /**
  * A zone over a journal and a block store in memory, and clients that speak to it in packed messages.
  */
+import * as Archiver from "#actors/Archiver.ts"
 import * as Zone from "#actors/Zone.ts"
 import type { ByteString } from "#domain/ByteString.ts"
 import * as MessageCodec from "#domain/codec/MessageCodec.ts"
@@ -68,6 +69,8 @@ export const make = (
         owner: "test",
         sessionLease: Duration.seconds(60),
         snapshotEvents: 1_000_000,
+        archive: Archiver.keeping(undefined),
+        archivers: Effect.unsafeMakeSemaphore(1),
         ...config
       }).pipe(
         Effect.provideService(Journal, journal.service),

@@ -1,4 +1,5 @@
 /** `cadastre audit replay`: the tree as it was at a point in time, and what changed since. */
+import { journalErrors } from "#audit/JournalStream.ts"
 import * as PastTree from "#audit/PastTree.ts"
 import { replay } from "#audit/Replay.ts"
 import { Exit, type Run } from "#cli/Command.ts"
@@ -6,7 +7,7 @@ import { UsageError, withAudit } from "#cli/Connect.ts"
 import { attributesJson, note, plural, say, sayJson, text } from "#cli/Output.ts"
 import { parseTime } from "#cli/Time.ts"
 import { Client, type ClientService } from "#client/Client.ts"
-import { PosixError, RequestRefused } from "#client/ClientError.ts"
+import { PosixError } from "#client/ClientError.ts"
 import { join, pathOf, split, ZONES } from "#client/FileSystem.ts"
 import type { ByteString } from "#domain/ByteString.ts"
 import { Errno } from "#domain/Errno.ts"
@@ -70,7 +71,7 @@ const sequenceAt = (client: ClientService, zone: number, at: string) =>
       return yield* new UsageError({ message: `${at} is neither a time nor the number of an event` })
     }
     return yield* client.anyRunner((runner) => runner.SequenceAt({ zone, ...time })).pipe(
-      Effect.catchTag("RunnerUnavailable", ({ reason }) => Effect.fail(new RequestRefused({ reason })))
+      Effect.catchTags(journalErrors)
     )
   })
 

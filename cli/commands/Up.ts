@@ -5,6 +5,7 @@ import { complain, note, sayJson } from "#cli/Output.ts"
 import * as DataFolder from "#runners/DataFolder.ts"
 import * as SingleMachine from "#runners/SingleMachine.ts"
 import { format } from "#transport/Connection.ts"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import { fork } from "node:child_process"
@@ -36,6 +37,7 @@ export const run: Run = (_args, options) => {
         zones: options["zones"] as number | undefined,
         host: (options["host"] as string | undefined) ?? "127.0.0.1",
         port: options["port"] as number | undefined,
+        retention: retentionOf(options["journalRetention"] as number | undefined),
         onStep
       })
       const ready: Ready = {
@@ -59,6 +61,9 @@ export const run: Run = (_args, options) => {
     LogLevel.Info
   ).then((code) => (code === Exit.interrupted ? Exit.ok : code))
 }
+
+const retentionOf = (days: number | undefined): Duration.Duration | undefined =>
+  days === undefined ? undefined : Duration.days(days)
 
 const welcome = ({ endpoint, zones }: Ready, data: string, detached: boolean): void => {
   const where = data === DataFolder.defaultPath() ? "" : ` --data ${data}`

@@ -1,6 +1,7 @@
 /**
  * Runners in this process on a database of their own, and clients for them.
  */
+import * as Archiver from "#actors/Archiver.ts"
 import * as Client from "#client/Client.ts"
 import * as FileSystem from "#client/FileSystem.ts"
 import { type Credentials, root } from "#domain/Credentials.ts"
@@ -53,7 +54,11 @@ export const make: Effect.Effect<TestCluster, never, Scope.Scope> = Effect.gen(f
         blocks: { kind: "disk", folder: join(folder, "blocks") },
         zones: 4,
         lease: Duration.seconds(2),
-        zone: { sessionLease: Duration.seconds(60), snapshotEvents: 100_000 },
+        zone: {
+          sessionLease: Duration.seconds(60),
+          snapshotEvents: 100_000,
+          archive: Archiver.keeping(undefined)
+        },
         ...options
       }),
     fileSystem: (endpoints, options) =>

@@ -1,9 +1,13 @@
 /**
  * What the database must never be told, looked at in the moment in which it is: an append of an epoch that is over, a
- * shard of a runner that believes in its lease, a snapshot whose parts are not all there.
+ * shard of a runner that believes in its lease, a snapshot whose parts are not all there, a segment whose object does
+ * not hold the rows, rows that leave and are not archived or are the last.
  */
+import * as Archive from "#persistence/Archive.ts"
 import * as SealedObject from "#persistence/blocks/SealedObject.ts"
-import type { SnapshotRecord } from "#persistence/Journal.ts"
+import type { JournalRow } from "#persistence/Chain.ts"
+import type { SegmentRecord, SnapshotRecord } from "#persistence/Journal.ts"
+import * as SegmentCodec from "#persistence/SegmentCodec.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import { leaseWatch } from "#simulations/checks/LeaseWatch.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
@@ -50,6 +54,24 @@ export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => {
       }
     },
 
+    onSegment: (record) => {
+      const problem = segmentProblemOf(cluster, record)
+      if (problem === undefined) return
+      const { first, zone } = record
+      cluster.violate("segments are whole", `zone ${zone}, event ${first}, when it is recorded: ${problem}`)
+    },
+
+    onRemoved: (zone, rows) => {
+      const segments = tables.segment(zone)
+      for (const { first, last } of rows) {
+        const isLast = first === tables.journal(zone).at(-1)?.first
+        const isArchived = segments.some((segment) => segment.first <= first && last <= segment.head.sequence)
+        if (!isLast && isArchived) continue
+        const why = isLast ? "and is the zone's last" : "and is not archived"
+        cluster.violate("nothing acknowledged is dropped", `zone ${zone}: the row of event ${first} leaves ${why}`)
+      }
+    },
+
     onSnapshot: (record) => {
       const problem = problemOf(cluster, record)
       if (problem === undefined) return
@@ -57,6 +79,22 @@ export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => {
       cluster.violate("snapshots are whole", `zone ${zone}, event ${head.sequence}, when it is recorded: ${problem}`)
     }
   }
+}
+
+/** Why a segment that is recorded is not the rows of the journal, in order and in the object store. */
+const segmentProblemOf = ({ storage: { objects, postgres } }: SimulatedCluster, record: SegmentRecord) => {
+  const { first, head, zone } = record
+  const end = postgres.tables.segment(zone).at(-1)?.head.sequence ?? 0
+  if (first !== end + 1) return `the one before ends at ${end}`
+  if (objects === undefined) return undefined
+  const stored = objects.objects.get(Archive.keyOf(record))
+  if (stored === undefined) return `${Archive.keyOf(record)} is not there`
+  const segment = Either.flatMap(SealedObject.open(stored), SegmentCodec.decode)
+  if (Either.isLeft(segment)) return segment.left
+  const rows = postgres.tables.journal(zone).filter((row) => row.first >= first && row.last <= head.sequence)
+  const hashes = (all: ReadonlyArray<JournalRow>): string =>
+    all.map(({ hash }) => Buffer.from(hash).toString("hex")).join()
+  return hashes(rows) === hashes(segment.right.rows) ? undefined : "it holds other rows"
 }
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))

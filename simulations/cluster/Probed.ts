@@ -30,6 +30,21 @@ export const journal = (
       onSnapshot(record)
       return inner.addSnapshot(record)
     }),
+  segmentAt: (zone, sequence) =>
+    Effect.tap(inner.segmentAt(zone, sequence), (record) =>
+      Effect.sync(() => {
+        if (record !== undefined && sequence <= record.head.sequence) world.probe("rows read from the archive")
+      })),
+  addSegment: (record) =>
+    Effect.tap(
+      inner.addSegment(record),
+      (added) => Effect.sync(() => world.probe(added ? "segment recorded" : "another owner was faster with a segment"))
+    ),
+  removeArchived: (zone, seconds, nanos) =>
+    Effect.tap(inner.removeArchived(zone, seconds, nanos), (rows) =>
+      Effect.sync(() => {
+        if (rows > 0) world.probe("archived rows removed")
+      })),
   snapshots: (zone) =>
     Effect.tap(inner.snapshots(zone), (records) =>
       Effect.sync(() => {

@@ -2,6 +2,7 @@
  * A whole Cadastre in the world: database, block store, runners and clients, each a process on a host of its own.
  * It lets things start and end; what befalls them is the faults' affair, what must hold the checks'.
  */
+import * as Archiver from "#actors/Archiver.ts"
 import * as Client from "#client/Client.ts"
 import { root } from "#domain/Credentials.ts"
 import type { Claim, SnapshotRecord } from "#persistence/Journal.ts"
@@ -87,12 +88,15 @@ export class SimulatedCluster {
   }
 
   startRunner(name: string): void {
-    const { leaseSeconds, sessionLeaseSeconds, snapshotEvents, zones } = this.scenario
+    const { leaseSeconds, retentionSeconds, segmentRows, sessionLeaseSeconds, snapshotEvents, zones } = this.scenario
+    const retention = retentionSeconds === undefined ? undefined : Duration.seconds(retentionSeconds)
+    const archive = Archiver.keeping(retention)
     const runner = start(this.network, this.process(name), {
       zones,
       lease: Duration.seconds(leaseSeconds),
       sessionLease: Duration.seconds(sessionLeaseSeconds),
       snapshotEvents,
+      archive: segmentRows === undefined ? archive : { ...archive, segmentRows },
       onSnapshot: (record) => this.snapshots.push(record),
       onStored: () => this.expectingBlocks.shift()?.(),
       onClaiming: (zone, owner, term) => {

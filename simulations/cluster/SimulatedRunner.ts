@@ -2,6 +2,7 @@
  * A runner in a process of the world: the product's own server over simulated storage and network. It differs from
  * `runners/Server` only in what is below and around it.
  */
+import type { ArchiveConfig } from "#actors/Archiver.ts"
 import { BlockStore, type BlockStoreService, type StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import { Database, type DatabaseService } from "#persistence/Database.ts"
 import { type Claim, Journal, type SnapshotRecord } from "#persistence/Journal.ts"
@@ -31,6 +32,7 @@ export interface RunnerOptions {
   readonly lease: Duration.Duration
   readonly sessionLease: Duration.Duration
   readonly snapshotEvents: number
+  readonly archive: ArchiveConfig
   /** Told of each snapshot that is about to be recorded. */
   readonly onSnapshot: (record: SnapshotRecord) => void
   /** Told of each block that is stored, when its writer is about to know. */
@@ -77,7 +79,7 @@ export const start = (network: Network, process: Process, options: RunnerOptions
       clusterFeed,
       secret: SECRET,
       lease: options.lease,
-      zone: { sessionLease: options.sessionLease, snapshotEvents: options.snapshotEvents }
+      zone: { sessionLease: options.sessionLease, snapshotEvents: options.snapshotEvents, archive: options.archive }
     }).pipe(Effect.provide(storage.pipe(Context.add(BlockStore, store), Context.add(Journal, journal))))
     lease = assembly.lease
     purposes.set(Purpose.rpc, ProcessNetwork.feeding(assembly.feedApi))

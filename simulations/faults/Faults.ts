@@ -252,6 +252,28 @@ const strayAppend: Fault = ({ storage: { postgres }, world }) => {
   if (world.dice.chance(70)) postgres.inject("flush slowly", "claim")
 }
 
+/** A segment is being archived: one of its statements or requests suffers something. */
+const failArchive: Fault = ({ storage: { objects, postgres }, world }) => {
+  const operation = world.dice.of(["record a segment", "remove archived rows", undefined] as const)
+  if (operation === undefined) {
+    const kinds = ["object store answer lost", "object store unavailable", "object store full"] as const
+    return objects?.faults.arm(world.dice.of(kinds), "journal/")
+  }
+  const kinds = [
+    "crash before commit",
+    "crash during commit",
+    "crash before reply",
+    "lose the reply",
+    "begin late"
+  ] as const
+  postgres.inject(world.dice.of(kinds), operation)
+}
+
+/** The runner of a zone dies when it has just stored something, which may be a segment that it has not recorded. */
+const killAfterPut: Fault = (cluster) => {
+  cluster.whenStored(() => bounceRunner(cluster))
+}
+
 /** Any statement stands still until its time limit, with its locks or without. */
 const stickStatement: Fault = ({ storage: { postgres }, world }) => {
   postgres.inject(world.dice.of(["stick at once", "stick with its locks"] as const))
@@ -317,6 +339,8 @@ export const faults = {
   failAppend,
   cancelAppend,
   strayAppend,
+  failArchive,
+  killAfterPut,
   stickStatement,
   failObjects,
   objectsDown,

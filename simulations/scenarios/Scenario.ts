@@ -26,6 +26,10 @@ const File = Schema.Struct({
   leaseSeconds: Seconds,
   sessionLeaseSeconds: Seconds,
   snapshotEvents: Schema.Int.pipe(Schema.positive()),
+  /** Rows of a segment at most; whatever a runner takes by itself, if it is not given. */
+  segmentRows: Schema.optional(Schema.Int.pipe(Schema.positive())),
+  /** How long archived rows stay in the database; for ever, if it is not given. */
+  retentionSeconds: Schema.optional(Schema.NonNegative),
   /** Blocks in an object store that never loses what it took, or on one host's disk. */
   store: Schema.Literal("objects", "disk"),
   /** Whether somebody changes the journal once all is over. */

@@ -27,6 +27,8 @@ it.scopedLive("the simulated Postgres answers any statements in a row as the rea
     // Or the script has missed a kind of answer.
     const kinds = new Set(found.map(({ code }) => code))
     expect(kinds).toEqual(new Set([undefined, "23505", "22003", "21000"]))
+    const removed = script.map(([text], index) => text === Journal.REMOVE_ARCHIVED ? found[index]?.rows?.[0]?.[0] : "0")
+    expect(removed.filter((count) => count !== "0").length).toBeGreaterThan(0)
   }))
 
 type Statement = readonly [text: string, ...values: ReadonlyArray<Database.Value>]
@@ -55,6 +57,7 @@ const scriptOf = (dice: Dice): Array<Statement> => {
   const distinct = (): Array<string> => [...new Set(Array.from({ length: 1 + dice.below(5) }, shard))]
   const lease = (): number => dice.of([600, -1, -100_000])
   const epochs = [0, 0]
+  const hashes = new Map<string, Uint8Array>()
   const claim = (): Statement => {
     const chosen = zone()
     epochs[chosen]!++
@@ -67,7 +70,20 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     const payload = bytes(dice.of([0, 0, 1, 100]))
     const time = [1000 + dice.below(3), dice.below(3)]
     const last = first + dice.below(3)
-    return [Journal.APPEND, chosen, first, last, epoch, ...time, codec, payload, bytes(32), bytes(32)]
+    const hash = bytes(32)
+    hashes.set(`${chosen}:${last}`, hash)
+    return [Journal.APPEND, chosen, first, last, epoch, ...time, codec, payload, bytes(32), hash]
+  }
+  const ends = [0, 0]
+  const segment = (): Statement => {
+    const chosen = zone()
+    const first = ends[chosen]! + 1 + (dice.chance(20) ? 1 : 0)
+    const last = first + dice.below(4)
+    if (first === ends[chosen]! + 1) ends[chosen] = last
+    // Some are recorded as the very rows that are there.
+    const hash = hashes.get(`${chosen}:${last}`) ?? bytes(32)
+    const times = [1000 + dice.below(3), dice.below(3), 1000 + dice.below(3), dice.below(3)]
+    return [Journal.ADD_SEGMENT, chosen, first, last, bytes(32), hash, ...times, dice.below(9), 2 ** 40, bytes(32)]
   }
   const kinds: ReadonlyArray<readonly [number, () => Statement]> = [
     [1, claim],
@@ -78,6 +94,11 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     [1, () => [Journal.SNAPSHOTS, zone()]],
     [2, () => [Journal.ADD_SNAPSHOT, zone(), sequence(), bytes(32), dice.below(9), 2 ** 40, bytes(32)]],
     [1, () => [Journal.REMOVE_SNAPSHOT, zone(), sequence()]],
+    [2, segment],
+    [1, () => [Journal.SEGMENT_AT, zone(), sequence()]],
+    [1, () => [Journal.SEGMENT_AT_TIME, zone(), 999 + dice.below(5), dice.below(3)]],
+    [1, () => [Journal.MEASURE, zone(), sequence(), 1 + dice.below(9)]],
+    [2, () => [Journal.REMOVE_ARCHIVED, zone(), 999 + dice.below(5), dice.below(3)]],
     [2, () => [Leases.LIST]],
     [3, () => [Leases.REGISTER, address(), `{"runner":${dice.below(9)}}`, dice.chance(50), lease()]],
     [5, () => [Leases.ACQUIRE, address(), dice.chance(90) ? distinct() : ["zones:1", "zones:1"]]],

@@ -3,7 +3,7 @@
  * replaced, never changed, so whoever holds one holds it as it was.
  */
 import type { JournalRow } from "#persistence/Chain.ts"
-import type { SnapshotRecord } from "#persistence/Journal.ts"
+import type { SegmentRecord, SnapshotRecord } from "#persistence/Journal.ts"
 
 export interface ZoneRow {
   readonly zone: number
@@ -34,6 +34,9 @@ export interface TablesWatch {
   readonly onCommit: () => void
   readonly onAppend: (row: JournalRow) => void
   readonly onSnapshot: (record: SnapshotRecord) => void
+  readonly onSegment: (record: SegmentRecord) => void
+  /** Rows that are about to leave. */
+  readonly onRemoved: (zone: number, rows: ReadonlyArray<JournalRow>) => void
   /** A shard that was another runner's, or nobody's. */
   readonly onShardTaken: (shard: string, from: string | undefined, by: string) => void
   /** Shards that a runner is told are still its own. */
@@ -51,6 +54,7 @@ export class PostgresTables {
   private shardsInserted = 0
   private readonly journals = new Map<number, Array<JournalRow>>()
   private readonly snapshots = new Map<number, Map<number, SnapshotRecord>>()
+  private readonly segments = new Map<number, Array<SegmentRecord>>()
 
   /** A zone's rows by their first event. */
   journal(zone: number): ReadonlyArray<JournalRow> {
@@ -87,6 +91,25 @@ export class PostgresTables {
     this.snapshots.get(zone)?.delete(sequence)
   }
 
+  /** A zone's segments, the oldest first. */
+  segment(zone: number): ReadonlyArray<SegmentRecord> {
+    return this.segments.get(zone) ?? NO_SEGMENTS
+  }
+
+  addSegment(record: SegmentRecord): void {
+    this.watch?.onSegment(record)
+    const records = this.segments.get(record.zone)
+    if (records === undefined) this.segments.set(record.zone, [record])
+    else records.push(record)
+  }
+
+  /** Removes the rows that begin with one of these events. */
+  removeJournal(zone: number, leaving: ReadonlySet<number>): void {
+    const rows = this.journal(zone)
+    this.watch?.onRemoved(zone, rows.filter(({ first }) => leaving.has(first)))
+    this.journals.set(zone, rows.filter(({ first }) => !leaving.has(first)))
+  }
+
   putShard(shard: string, address: string): void {
     const before = this.shard.get(shard)
     if (before?.address !== address) this.watch?.onShardTaken(shard, before?.address, address)
@@ -96,11 +119,14 @@ export class PostgresTables {
   }
 
   clear(): void {
-    for (const table of [this.zone, this.runner, this.shard, this.journals, this.snapshots]) table.clear()
+    for (const table of [this.zone, this.runner, this.shard, this.journals, this.snapshots, this.segments]) {
+      table.clear()
+    }
   }
 }
 
 const NONE: ReadonlyArray<JournalRow> = []
+const NO_SEGMENTS: ReadonlyArray<SegmentRecord> = []
 const NO_SNAPSHOTS: ReadonlyMap<number, SnapshotRecord> = new Map()
 
 /** Index of the first row that begins after the event. */

@@ -2,6 +2,8 @@
  * What the product's writing statements mean to the simulated Postgres, under READ COMMITTED: a statement finds its
  * rows as they were when it began, locks each one, and looks at it again if it had to wait.
  */
+import * as Timestamp from "#domain/Timestamp.ts"
+import type { JournalRow } from "#persistence/Chain.ts"
 import type { Row, Value } from "#persistence/Database.ts"
 import * as Journal from "#persistence/PostgresJournal.ts"
 import * as Leases from "#persistence/RunnerLeases.ts"
@@ -86,6 +88,57 @@ const removeSnapshot: PostgresWrite = function*(tables, values, transaction) {
   yield* transaction.exclusive(snapshotKey(zone, sequence))
   transaction.write(() => tables.removeSnapshot(zone, sequence))
   return []
+}
+
+/** Two that add the same one meet at its key; where it must begin was looked up before. */
+const addSegment: PostgresWrite = function*(tables, values, transaction) {
+  const record = {
+    zone: smallint(values[0]),
+    first: bigint(values[1]),
+    head: { sequence: bigint(values[2]), hash: bytea(values[4]) },
+    previous: bytea(values[3]),
+    begins: { seconds: bigint(values[5]), nanos: int(values[6]) },
+    ends: { seconds: bigint(values[7]), nanos: int(values[8]) },
+    rows: int(values[9]),
+    bytes: bigint(values[10]),
+    digest: bytea(values[11])
+  }
+  const { first, zone } = record
+  if (first !== 1 + Math.max(0, ...tables.segment(zone).map(({ head }) => head.sequence))) return []
+  yield* transaction.exclusive(`segment ${zone} ${first}`)
+  if (tables.segment(zone).some((other) => other.first === first)) return []
+  transaction.write(() => tables.addSegment(record))
+  return [[1]]
+}
+
+/** Which rows leave is as at the beginning; one that another has removed meanwhile is not removed again. */
+const removeArchived: PostgresWrite = function*(tables, values, transaction) {
+  const zone = smallint(values[0])
+  const time = { seconds: bigint(values[1]), nanos: int(values[2]) }
+  const leaving = leavingRows(tables, zone, time)
+  const removed = new Set<number>()
+  for (const { first } of leaving) {
+    yield* transaction.exclusive(`journal ${zone} ${first}`)
+    const rows = tables.journal(zone)
+    if (rows[indexAfter(rows, first) - 1]?.first === first) removed.add(first)
+  }
+  if (removed.size > 0) transaction.write(() => tables.removeJournal(zone, removed))
+  return [[bigintColumn(removed.size)]]
+}
+
+const leavingRows = (tables: PostgresTables, zone: number, time: Timestamp.Timestamp): ReadonlyArray<JournalRow> => {
+  const rows = tables.journal(zone)
+  const oldest = rows[0]?.first ?? 0
+  const segment = tables.segment(zone).find(({ first, head }) => first <= oldest && oldest <= head.sequence)
+  if (segment === undefined) return []
+  const last = segment.head.sequence
+  const within = rows.filter((row) => row.first >= segment.first && row.first <= last)
+  const end = within.find((row) => row.last === last && Buffer.compare(row.hash, segment.head.hash) === 0)
+  const mayLeave = end !== undefined &&
+    Timestamp.compare(segment.ends, time) <= 0 &&
+    last <= Math.min(...tables.snapshot(zone).keys()) && tables.snapshot(zone).size > 0 &&
+    last < (rows.at(-1)?.first ?? 0)
+  return mayLeave ? within.filter((row) => row.last <= last) : []
 }
 
 const snapshotKey = (zone: number, sequence: number): string => `snapshot ${zone} ${sequence}`
@@ -225,6 +278,8 @@ export const postgresWrites: ReadonlyMap<string, PostgresWrite> = new Map([
   [Journal.APPEND, append],
   [Journal.ADD_SNAPSHOT, addSnapshot],
   [Journal.REMOVE_SNAPSHOT, removeSnapshot],
+  [Journal.ADD_SEGMENT, addSegment],
+  [Journal.REMOVE_ARCHIVED, removeArchived],
   [Leases.REGISTER, register],
   [Leases.ACQUIRE, acquire],
   [Leases.REFRESH, refresh],

@@ -1,0 +1,111 @@
+/**
+ * Sealed segments in the block store: how a run of rows becomes an object with a record, and how it is read again. The
+ * record is written last, once the object was read back, so what is recorded is there and is those rows.
+ *
+ * Which rows make a segment, and when, is `actors/Archiver`'s affair.
+ */
+import { BlockStore, type ReadError, type WriteError } from "#persistence/blocks/BlockStore.ts"
+import * as Chain from "#persistence/Chain.ts"
+import { HistoryDamaged, Journal, JournalUnavailable, type SegmentRecord } from "#persistence/Journal.ts"
+import * as SegmentCodec from "#persistence/SegmentCodec.ts"
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+
+/** Why rows were not archived. They are in the journal still, and nothing is recorded. */
+export type SealError = WriteError | JournalUnavailable | HistoryDamaged
+
+const NUMBER_WIDTH = 16
+/** A bit that turned on the way is whole the next time; one that turned in the store is not. */
+const READS_MAX = 3
+
+/**
+ * It names the very rows, which never change: whoever else archives them stores the same bytes under the same key, and
+ * whoever cuts the journal elsewhere stores them under another one.
+ */
+export const keyOf = ({ first, head, zone }: Pick<SegmentRecord, "zone" | "first" | "head">): string =>
+  `journal/${zone}/${padded(first)}-${padded(head.sequence)}`
+
+const padded = (sequence: number): string => String(sequence).padStart(NUMBER_WIDTH, "0")
+
+/**
+ * Stores the rows that follow where the archive ends, reads them back, and records them. False if the archive ends
+ * elsewhere by now: another owner was faster.
+ */
+export const seal = (
+  from: Chain.ChainHead,
+  rows: readonly [Chain.JournalRow, ...ReadonlyArray<Chain.JournalRow>]
+): Effect.Effect<boolean, SealError, BlockStore | Journal> =>
+  Effect.gen(function*() {
+    const store = yield* BlockStore
+    const journal = yield* Journal
+    const [{ first, time: begins, zone }] = rows
+    const last = rows[rows.length - 1] as Chain.JournalRow
+    const bytes = yield* Effect.mapError(SegmentCodec.encode({ zone, from, rows }), (reason) =>
+      new HistoryDamaged({
+        zone,
+        first,
+        last: last.last,
+        reason: `${reason} (cadastre audit verify --zone ${zone} shows more)`
+      }))
+    const record: SegmentRecord = {
+      zone,
+      first,
+      previous: from.hash,
+      head: Chain.headOf(last),
+      begins,
+      ends: last.time,
+      rows: rows.length,
+      bytes: bytes.length,
+      digest: digestOf(bytes)
+    }
+    yield* store.put(keyOf(record), bytes)
+    const stored = yield* load(record)
+    const lost = rows.find((row, index) => !equal(row, stored[index]))
+    if (lost !== undefined) {
+      return yield* damaged(record, `the row of event ${lost.first} does not come back as it is`)
+    }
+    return yield* journal.addSegment(record)
+  })
+
+/** The segment's rows, proved against its record. */
+export const load = (
+  record: SegmentRecord
+): Effect.Effect<ReadonlyArray<Chain.JournalRow>, HistoryDamaged | JournalUnavailable, BlockStore> =>
+  Effect.gen(function*() {
+    const store = yield* BlockStore
+    const bytes = yield* store.get(keyOf(record)).pipe(
+      Effect.retry({ times: READS_MAX - 1, while: ({ _tag }) => _tag === "ObjectCorrupt" }),
+      Effect.mapError((error) => unread(record, error))
+    )
+    if (Buffer.compare(digestOf(bytes), record.digest) !== 0) {
+      return yield* damaged(record, "it does not give the digest that was recorded")
+    }
+    const { from, rows, zone } = yield* Effect.mapError(SegmentCodec.decode(bytes), (reason) => damaged(record, reason))
+    const last = rows[rows.length - 1]
+    const isRecorded = zone === record.zone && from.sequence === record.first - 1 &&
+      Buffer.compare(from.hash, record.previous) === 0 &&
+      last?.last === record.head.sequence && Buffer.compare(last.hash, record.head.hash) === 0
+    return isRecorded ? rows : yield* damaged(record, "it holds other rows than those that were recorded")
+  })
+
+const digestOf = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest()
+
+/** An object that is gone or wrong stays so until a person brings it back; a store that is away comes back by itself. */
+const unread = (record: SegmentRecord, error: ReadError): HistoryDamaged | JournalUnavailable =>
+  error._tag === "StoreUnavailable"
+    ? new JournalUnavailable({ operation: "read a segment", reason: error.message, uncertain: false })
+    : damaged(record, error.message)
+
+const damaged = (record: SegmentRecord, reason: string): HistoryDamaged =>
+  new HistoryDamaged({
+    zone: record.zone,
+    first: record.first,
+    last: record.head.sequence,
+    reason: `they are archived in ${keyOf(record)}: ${reason}; bring that object back from a copy of the block store`
+  })
+
+const equal = (a: Chain.JournalRow, b: Chain.JournalRow | undefined): boolean =>
+  b !== undefined && a.zone === b.zone && a.first === b.first && a.last === b.last && a.epoch === b.epoch &&
+  a.time.seconds === b.time.seconds && a.time.nanos === b.time.nanos && a.codec === b.codec &&
+  Buffer.compare(a.payload, b.payload) === 0 && Buffer.compare(a.previous, b.previous) === 0 &&
+  Buffer.compare(a.hash, b.hash) === 0
