@@ -16,7 +16,7 @@ export type SealError = WriteError | JournalUnavailable | HistoryDamaged
 
 const NUMBER_WIDTH = 16
 /** A bit that turned on the way is whole the next time; one that turned in the store is not. */
-const READS_MAX = 3
+const READS_MAX = 5
 
 /**
  * It names the very rows, which never change: whoever else archives them stores the same bytes under the same key, and

@@ -423,7 +423,7 @@ const pageOf = (rows: ReadonlyArray<Chain.JournalRow>, sequence: number, rowsMax
 
 const firsts = (rows: ReadonlyArray<Chain.JournalRow>) => rows.map(({ first }) => first)
 
-const snapshotAt = (row: Chain.JournalRow, given?: Partial<SnapshotRecord>): SnapshotRecord => ({
+export const snapshotAt = (row: Chain.JournalRow, given?: Partial<SnapshotRecord>): SnapshotRecord => ({
   zone: row.zone,
   head: Chain.headOf(row),
   parts: 3,
@@ -433,7 +433,7 @@ const snapshotAt = (row: Chain.JournalRow, given?: Partial<SnapshotRecord>): Sna
 })
 
 /** A record of the rows; what its object would be is nobody's concern here. */
-export const segmentOf = (rows: ReadonlyArray<Chain.JournalRow>, given?: Partial<SegmentRecord>): SegmentRecord => {
+const segmentOf = (rows: ReadonlyArray<Chain.JournalRow>, given?: Partial<SegmentRecord>): SegmentRecord => {
   const [first, last] = [rows[0]!, rows.at(-1)!]
   return {
     zone: first.zone,

@@ -146,12 +146,14 @@ export const assemble = (
         Layer.succeed(RpcSerialization.RpcSerialization, serialization)
       ])
     )
+    // For all of it: what an entity is built with may come from around the cluster's own layers.
+    const journal = yield* ArchivedJournal.make
     const built = yield* Layer.build(
       Layer.mergeAll(ZoneHost.layer(zone), api).pipe(
-        Layer.provide([sharding, Layer.effect(Journal, ArchivedJournal.make)]),
+        Layer.provide(sharding),
         Layer.provideMerge(Layer.mergeAll(RunnerLeases.layer({ lease }), LocalZones.layer))
       )
-    )
+    ).pipe(Effect.provideService(Journal, journal))
     const held = Context.get(built, RunnerLeases.RunnerLease)
     return { feedApi: apiFeed.accept, blocks: yield* BlockNode.make, lease: held }
   })

@@ -70,18 +70,21 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     const payload = bytes(dice.of([0, 0, 1, 100]))
     const time = [1000 + dice.below(3), dice.below(3)]
     const last = first + dice.below(3)
-    const hash = bytes(32)
+    const hash = everyByte(32).fill(last)
     hashes.set(`${chosen}:${last}`, hash)
     return [Journal.APPEND, chosen, first, last, epoch, ...time, codec, payload, bytes(32), hash]
   }
   const ends = [0, 0]
   const segment = (): Statement => {
     const chosen = zone()
-    const first = ends[chosen]! + 1 + (dice.chance(20) ? 1 : 0)
-    const last = first + dice.below(4)
-    if (first === ends[chosen]! + 1) ends[chosen] = last
-    // Some are recorded as the very rows that are there.
-    const hash = hashes.get(`${chosen}:${last}`) ?? bytes(32)
+    const first = ends[chosen]! + 1
+    // Most are recorded as the very rows that are there; some would leave a gap, and are refused.
+    const last = [3, 2, 1, 0].map((more) => first + more).find((end) => hashes.has(`${chosen}:${end}`)) ?? first
+    const hash = hashes.get(`${chosen}:${last}`)
+    if (hash === undefined) {
+      return [Journal.ADD_SEGMENT, chosen, first + 1, last + 1, bytes(32), bytes(32), 1, 1, 1, 1, 1, 1, bytes(32)]
+    }
+    ends[chosen] = last
     const times = [1000 + dice.below(3), dice.below(3), 1000 + dice.below(3), dice.below(3)]
     return [Journal.ADD_SEGMENT, chosen, first, last, bytes(32), hash, ...times, dice.below(9), 2 ** 40, bytes(32)]
   }
@@ -92,8 +95,8 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     [6, () => [Journal.READ, zone(), sequence(), 1 + dice.below(5), dice.of([0, 1, 100, 150, 1000])]],
     [2, () => [Journal.SEQUENCE_AT, zone(), 999 + dice.below(5), dice.below(3)]],
     [1, () => [Journal.SNAPSHOTS, zone()]],
-    [2, () => [Journal.ADD_SNAPSHOT, zone(), sequence(), bytes(32), dice.below(9), 2 ** 40, bytes(32)]],
-    [1, () => [Journal.REMOVE_SNAPSHOT, zone(), sequence()]],
+    [2, () => [Journal.ADD_SNAPSHOT, zone(), 20 + sequence(), bytes(32), dice.below(9), 2 ** 40, bytes(32)]],
+    [1, () => [Journal.REMOVE_SNAPSHOT, zone(), 20 + sequence()]],
     [2, segment],
     [1, () => [Journal.SEGMENT_AT, zone(), sequence()]],
     [1, () => [Journal.SEGMENT_AT_TIME, zone(), 999 + dice.below(5), dice.below(3)]],
