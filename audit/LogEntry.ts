@@ -2,7 +2,7 @@
  * Who did what to which path, when: a line of the audit log, made from a command's record in the journal.
  */
 import type { PathIndex } from "#audit/PathIndex.ts"
-import type { ByteString } from "#domain/ByteString.ts"
+import { type ByteString, toText } from "#domain/ByteString.ts"
 import type { Event } from "#domain/Event.ts"
 import * as Mode from "#domain/Mode.ts"
 import type { CommandRecord } from "#domain/Operation.ts"
@@ -68,6 +68,45 @@ export const read = (
     changes
   }
 }
+
+/** An entry as `--json` and exports promise it: names are text, what there is not is left out. */
+export interface JsonEntry {
+  readonly time: string
+  readonly zone: number
+  readonly sequence: number
+  readonly operation: string
+  readonly path?: string
+  readonly to?: string
+  readonly inode?: number
+  readonly uid: number
+  readonly session: number
+  readonly user?: string
+  readonly host?: string
+  readonly client?: string
+  readonly pid?: number
+  readonly changes: LogEntry["changes"]
+}
+
+export const toJson = (
+  { changes, descriptor, inode, operation, path, sequence, session, time, to, uid, zone }: LogEntry
+): JsonEntry => ({
+  time: Timestamp.format(time),
+  zone,
+  sequence,
+  operation,
+  ...path === undefined ? {} : { path: toText(path) },
+  ...to === undefined ? {} : { to: toText(to) },
+  ...inode === undefined ? {} : { inode },
+  uid,
+  session,
+  ...descriptor === undefined ? {} : {
+    user: toText(descriptor.user),
+    host: toText(descriptor.host),
+    client: toText(descriptor.client),
+    pid: descriptor.pid
+  },
+  changes
+})
 
 interface Subject {
   readonly path?: ByteString

@@ -19,6 +19,11 @@ const seconds = (text: string): number => {
   return value
 }
 
+const oneOf = (...choices: ReadonlyArray<string>) => (text: string): string => {
+  if (!choices.includes(text)) throw new Error(`${choices.join(" or ")} is wanted`)
+  return text
+}
+
 const daysOf = (text: string): number => {
   const value = Number(text)
   if (text.trim() === "" || !(value >= 0 && value <= DAYS_MAX)) throw new Error(`0 to ${DAYS_MAX} days are wanted`)
@@ -300,6 +305,24 @@ export const commands: ReadonlyArray<Command> = [
     ],
     connects: true,
     load: () => import("#cli/commands/AuditLog.ts")
+  },
+  {
+    name: "audit export",
+    summary: "the audit log as a file for other tools, in JSON Lines or Parquet",
+    options: [
+      { flags: "--format <name>", description: "jsonl or parquet (jsonl)", parse: oneOf("jsonl", "parquet") },
+      { flags: "-o, --output <file>", description: "where to write (standard output)" },
+      { flags: "--zone <n>", description: "only this zone", parse: wholeNumber("a zone number") },
+      { flags: "--since <time>", description: "ISO 8601, @seconds, or an age as 15m" },
+      { flags: "--until <time>", description: "likewise" }
+    ],
+    examples: [
+      "cadastre audit export --since 24h | jq .path",
+      "cadastre audit export --format parquet --output log.parquet",
+      "cadastre audit export --zone 0 --until 2026-01-31 --output january.jsonl"
+    ],
+    connects: true,
+    load: () => import("#cli/commands/AuditExport.ts")
   },
   {
     name: "audit verify",

@@ -1,6 +1,6 @@
 /** `cadastre audit log`: who did what to which path, when. */
 import * as Log from "#audit/Log.ts"
-import type { LogEntry } from "#audit/LogEntry.ts"
+import { type LogEntry, toJson } from "#audit/LogEntry.ts"
 import { Exit, type Options, type Run } from "#cli/Command.ts"
 import { UsageError, withAudit } from "#cli/Connect.ts"
 import { idOf } from "#cli/Identity.ts"
@@ -17,9 +17,7 @@ export const run: Run = (_args, options) =>
     options,
     Effect.gen(function*() {
       const client = yield* Client
-      const filter = yield* Effect.try({ try: () => filterOf(options), catch: (cause) => cause as UsageError })
-      const zone = options["zone"] as number | undefined
-      const zones = zone === undefined ? Array.from({ length: client.info.zones }, (_, number) => number) : [zone]
+      const { filter, zones } = yield* selectionOf(options)
       const entries = options["follow"] === true ? Log.following(client, zones) : Log.past(client, zones)
       const show = options["json"] === true ? showJson : showLine
       yield* entries.pipe(
@@ -29,6 +27,15 @@ export const run: Run = (_args, options) =>
       return Exit.ok
     })
   )
+
+/** Which zones and entries the options mean. */
+export const selectionOf = (options: Options) =>
+  Effect.gen(function*() {
+    const { info } = yield* Client
+    const filter = yield* Effect.try({ try: () => filterOf(options), catch: (cause) => cause as UsageError })
+    const zone = options["zone"] as number | undefined
+    return { filter, zones: zone === undefined ? Array.from({ length: info.zones }, (_, number) => number) : [zone] }
+  })
 
 const filterOf = (options: Options): Log.LogFilter => {
   const given = (name: string): string | undefined => options[name] as string | undefined
@@ -65,27 +72,7 @@ const userId = (user: string): number => {
 
 const withoutSlash = (path: string): string => (path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path)
 
-const showJson = (
-  { changes, descriptor, inode, operation, path, sequence, session, time, to, uid, zone }: LogEntry
-): void =>
-  sayJson({
-    time: Timestamp.format(time),
-    zone,
-    sequence,
-    operation,
-    ...path === undefined ? {} : { path: text(path) },
-    ...to === undefined ? {} : { to: text(to) },
-    ...inode === undefined ? {} : { inode },
-    uid,
-    session,
-    ...descriptor === undefined ? {} : {
-      user: text(descriptor.user),
-      host: text(descriptor.host),
-      client: text(descriptor.client),
-      pid: descriptor.pid
-    },
-    changes
-  })
+const showJson = (entry: LogEntry): void => sayJson(toJson(entry))
 
 const showLine = (entry: LogEntry): void => {
   const { changes, descriptor, operation, path, sequence, session, time, to, uid, zone } = entry

@@ -6,6 +6,10 @@ const expected: ReadonlyArray<string> = [
   "client: ClusterUnreachable",
   "client: RequestRefused",
   "append fenced",
+  "segment recorded",
+  "another owner was faster with a segment",
+  "archived rows removed",
+  "rows read from the archive",
   "append uncertain",
   "zone recovered from a snapshot",
   "zone recovered from rows alone"

@@ -1,4 +1,5 @@
 /** All planted bugs. A new one is an entry in one of these files; a test holds each against the file it is for. */
+import { archiving } from "#simulations/mutants/Archiving.ts"
 import { contents } from "#simulations/mutants/Contents.ts"
 import { locking } from "#simulations/mutants/Locking.ts"
 import type { Mutant } from "#simulations/mutants/Mutant.ts"
@@ -17,5 +18,6 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...contents,
   ...locking,
   ...recovering,
-  ...storing
+  ...storing,
+  ...archiving
 ]
