@@ -32,7 +32,7 @@ const days = (name: string) =>
   Config.number(name).pipe(Config.mapOrFail((value) =>
     value >= 0 && value <= DAYS_MAX
       ? Either.right(Duration.days(value))
-      : Either.left(ConfigError.InvalidData([name], `a number of days, 0 to ${DAYS_MAX}, is wanted`))
+      : Either.left(ConfigError.InvalidData([], `a number of days, 0 to ${DAYS_MAX}, is wanted`))
   ))
 /** A century: no one who means more needs a limit. */
 const DAYS_MAX = 36_525

@@ -1,0 +1,35 @@
+import * as Configuration from "#runners/Configuration.ts"
+import { it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { expect } from "vitest"
+
+const given = (more: Readonly<Record<string, string>>) => {
+  const variables = {
+    CADASTRE_POSTGRES_URL: "postgres://user:password@host/database",
+    CADASTRE_BLOCKS: "disk:/blocks",
+    CADASTRE_SECRET: "a secret",
+    ...more
+  }
+  return Effect.withConfigProvider(Configuration.load, ConfigProvider.fromMap(new Map(Object.entries(variables))))
+}
+
+const retentionOf = (days: string) =>
+  Effect.map(given({ CADASTRE_JOURNAL_RETENTION_DAYS: days }), ({ zone }) => zone.archive.retention)
+
+it.effect("archived rows stay unless a retention is set, in days, parts of them included", () =>
+  Effect.gen(function*() {
+    expect((yield* given({})).zone.archive.retention).toBeUndefined()
+    expect(yield* retentionOf("0")).toEqual(Duration.zero)
+    expect(yield* retentionOf("0.5")).toEqual(Duration.hours(12))
+  }))
+
+it.effect("a retention that is none is refused, with its name and what is wanted", () =>
+  Effect.gen(function*() {
+    for (const wrong of ["-1", "soon", "1e9", "NaN"]) {
+      const message = Configuration.explain(yield* Effect.flip(retentionOf(wrong)))
+      expect(message, wrong).toMatch(/^CADASTRE_JOURNAL_RETENTION_DAYS: /)
+    }
+    expect(Configuration.explain(yield* Effect.flip(retentionOf("-1")))).toContain("0 to 36525, is wanted")
+  }))
