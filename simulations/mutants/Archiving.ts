@@ -3,7 +3,6 @@ import type { Mutant } from "#simulations/mutants/Mutant.ts"
 
 const archive = "persistence/Archive.ts"
 const archivedJournal = "persistence/ArchivedJournal.ts"
-const archiver = "actors/Archiver.ts"
 const statements = "simulations/world/PostgresWrites.ts"
 const scenario = "archive"
 
@@ -25,14 +24,6 @@ export const archiving: ReadonlyArray<Mutant> = [
     scenario
   },
   {
-    name: "segment-leaves-its-last-row-out",
-    about: "A segment says that it ends with a row that its object does not hold.",
-    file: archive,
-    find: "SegmentCodec.encode({ zone, from, rows })",
-    replace: "SegmentCodec.encode({ zone, from, rows: rows.slice(0, Math.max(1, rows.length - 1)) })",
-    scenario
-  },
-  {
     name: "rows-removed-before-the-segment-is-recorded",
     about: "Rows leave because they are old and there is a snapshot behind them, archived or not.",
     file: statements,
@@ -43,11 +34,12 @@ export const archiving: ReadonlyArray<Mutant> = [
   },
   {
     name: "last-row-removed",
-    about: "The zone's last row leaves with its segment: whoever claims the zone next finds an empty journal.",
+    about: "Rows leave with their segment, snapshot or not, and the zone's last one with them.",
     file: statements,
-    find: "    last < (rows.at(-1)?.first ?? 0)\n",
+    find: "    last <= Math.min(...tables.snapshot(zone).keys()) && tables.snapshot(zone).size > 0 &&\n" +
+      "    last < (rows.at(-1)?.first ?? 0)\n",
     replace: "    last <= (rows.at(-1)?.last ?? 0)\n",
-    scenario: "archived"
+    scenario
   },
   {
     name: "reader-takes-a-gap-for-the-end",
@@ -75,11 +67,11 @@ export const archiving: ReadonlyArray<Mutant> = [
     scenario: "archived"
   },
   {
-    name: "archiver-skips-a-row",
-    about: "The next segment begins one row behind the end of the last one.",
-    file: archiver,
-    find: "const after = rows.at(-1)?.last ?? end.sequence\n",
-    replace: "const after = rows.at(-1)?.last ?? (end.sequence === 0 ? 0 : end.sequence + 1)\n",
+    name: "reader-skips-what-it-cannot-read",
+    about: "A segment that the store does not give just now is passed over as if nothing were there.",
+    file: archivedJournal,
+    find: "return pageOf(yield* load(record), sequence, rowsMax, bytesMax)",
+    replace: "return pageOf(yield* Effect.orElseSucceed(load(record), () => []), sequence, rowsMax, bytesMax)",
     scenario
   }
 ]
