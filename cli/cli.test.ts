@@ -192,6 +192,28 @@ describe("a file system on one machine", () => {
       ok(yield* machine.run(["ls"]))
     }), MINUTE)
 
+  it.scopedLive("exports its log as it shows it, and as Parquet, and takes a retention", () =>
+    Effect.gen(function*() {
+      const folder = yield* temporaryFolder
+      const machine = yield* Program.machine
+      ok(yield* machine.up(["--zones", "2", "--journal-retention", "0"]))
+      for (const name of ["a", "b"]) ok(yield* machine.run(["mkdir", `/${name}`]))
+      const log = ok(yield* machine.run(["audit", "log", "--json", "--zone", "0", "--until", "0s"])).stdout
+      ok(yield* machine.run(["mkdir", "/later"]))
+      const until = JSON.parse(log.trimEnd().split("\n").at(-1) as string) as { readonly time: string }
+      const file = join(folder, "log.jsonl")
+      ok(yield* machine.run(["audit", "export", "--zone", "0", "--until", until.time, "--output", file]))
+      expect(Fs.readFileSync(file, "utf8")).toBe(log)
+      ok(yield* machine.run(["audit", "export", "--format", "parquet", "--output", join(folder, "log.parquet")]))
+      expect(Fs.readFileSync(join(folder, "log.parquet")).subarray(0, 4).toString()).toBe("PAR1")
+      expect(Fs.readdirSync(folder).sort()).toEqual(["log.jsonl", "log.parquet"])
+      const refused = yield* machine.run(["audit", "export", "--output", join(folder, "no", "where")])
+      expect(refused.code).toBe(1)
+      expect(refused.stderr).toContain("is not written: ENOENT")
+      expect((yield* machine.run(["audit", "export", "--format", "xml"])).code).toBe(2)
+      expect((yield* machine.run(["up", "--journal-retention", "soon"])).code).toBe(2)
+    }), MINUTE)
+
   it.scopedLive(
     "names the first event whose byte was changed, and keeps that zone closed",
     () =>
