@@ -29,7 +29,7 @@ it.effect("a retention that is none is refused, with its name and what is wanted
   Effect.gen(function*() {
     for (const wrong of ["-1", "soon", "1e9", "NaN"]) {
       const message = Configuration.explain(yield* Effect.flip(retentionOf(wrong)))
-      expect(message, wrong).toMatch(/^CADASTRE_JOURNAL_RETENTION_DAYS: /)
+      expect(message).toMatch(/^CADASTRE_JOURNAL_RETENTION_DAYS: /)
     }
     expect(Configuration.explain(yield* Effect.flip(retentionOf("-1")))).toContain("0 to 36525, is wanted")
   }))

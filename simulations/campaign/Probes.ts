@@ -7,7 +7,6 @@ const expected: ReadonlyArray<string> = [
   "client: RequestRefused",
   "append fenced",
   "segment recorded",
-  "another owner was faster with a segment",
   "archived rows removed",
   "rows read from the archive",
   "append uncertain",
