@@ -142,6 +142,9 @@ const subjectOf = (reading: Reading, event: Event): Subject => {
       const inode = reading.opens.get(`${event.session}:${event.handle}`)
       return inode === undefined ? {} : named(inode)
     }
+    case "SnapshotTaken":
+    case "SnapshotRemoved":
+      return named(event.directory)
     default:
       return "inode" in event ? named(event.inode) : {}
   }
@@ -199,6 +202,10 @@ const changesOf = (event: Event): { readonly [name: string]: string | number | b
       return { first: event.first, count: event.count }
     case "SessionEnded":
       return { ended: event.session, reason: event.reason }
+    case "SnapshotTaken":
+      return { snapshot: event.name }
+    case "SnapshotRemoved":
+      return { snapshot: event.name, removed: true }
     default:
       return {}
   }

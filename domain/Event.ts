@@ -195,6 +195,22 @@ export interface SessionEnded {
   readonly reason: "closed" | "expired" | "evicted"
 }
 
+/** The zone's history up to and with this event has a name in the directory's `.snapshots`. */
+export interface SnapshotTaken {
+  readonly _tag: "SnapshotTaken"
+  readonly directory: InodeNumber
+  readonly name: Name
+  readonly uid: number
+  /** Where the directory stood, as its client told. */
+  readonly path: ByteString
+}
+
+export interface SnapshotRemoved {
+  readonly _tag: "SnapshotRemoved"
+  readonly directory: InodeNumber
+  readonly name: Name
+}
+
 export type Event =
   | ZoneFounded
   | InodeCreated
@@ -218,3 +234,5 @@ export type Event =
   | SlicesReserved
   | SessionOpened
   | SessionEnded
+  | SnapshotTaken
+  | SnapshotRemoved

@@ -22,7 +22,8 @@ const impossible: ReadonlyArray<readonly [what: string, event: Event]> = [
   ["the release of a handle that is not open", { _tag: "FileReleased", session: root.session, handle: 7 }],
   ["a lock of nothing", { _tag: "LockAcquired", inode: NOWHERE, lock: lockBy(root) }],
   ["the grant of a lock that nobody waits for", { _tag: "LockGranted", inode: 2, session: alice.session, request: 7 }],
-  ["the end of a session that is not there", { _tag: "SessionEnded", session: 555, reason: "closed" }]
+  ["the end of a session that is not there", { _tag: "SessionEnded", session: 555, reason: "closed" }],
+  ["the end of a snapshot that is not there", { _tag: "SnapshotRemoved", directory: 1, name: "y" }]
 ]
 
 describe("an event that cannot have happened", () => {

@@ -8,6 +8,7 @@ import * as Extents from "#domain/Extents.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import * as Locks from "#domain/Locks.ts"
 import * as Mode from "#domain/Mode.ts"
+import * as NamedSnapshot from "#domain/NamedSnapshot.ts"
 import { Session } from "#domain/Session.ts"
 import type { Entries } from "#domain/state/Entries.ts"
 import type { Inode } from "#domain/state/Inode.ts"
@@ -62,6 +63,10 @@ export const evolve = (state: ZoneState, event: Event.Event): void => {
       return
     case "SessionEnded":
       return sessionEnded(state, event)
+    case "SnapshotTaken":
+      return snapshotTaken(state, event)
+    case "SnapshotRemoved":
+      return snapshotRemoved(state, event)
     case "ZoneFounded":
       return zoneFounded(state, event)
   }
@@ -307,6 +312,16 @@ const sessionEnded = (state: ZoneState, event: Event.SessionEnded): void => {
   }
   state.sessions.delete(session.id)
   state.rememberEnded(session.id)
+}
+
+const snapshotTaken = (state: ZoneState, { directory, name, path, uid }: Event.SnapshotTaken): void => {
+  state.snapshots.push({ directory, name, sequence: state.sequence, time: state.time, uid, path })
+}
+
+const snapshotRemoved = (state: ZoneState, { directory, name }: Event.SnapshotRemoved): void => {
+  const snapshot = NamedSnapshot.find(state.snapshots, directory, name)
+  if (snapshot === undefined) throw new Contradiction(`directory ${directory} has no such snapshot`, state.sequence)
+  state.snapshots.splice(state.snapshots.indexOf(snapshot), 1)
 }
 
 const entriesOf = (directory: Inode, state: ZoneState): Entries => {

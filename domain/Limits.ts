@@ -73,6 +73,8 @@ export const Limits = {
   opensPerSessionMax: 1_048_576,
   /** Locks, held and awaited, on one inode. */
   locksPerInodeMax: 65_536,
+  /** Named snapshots that one zone keeps. */
+  snapshotsPerZoneMax: 2048,
   /** Entries that one directory listing returns. */
   listingEntriesMax: 8192,
   /** Bytes of names that one directory listing returns. */
@@ -88,6 +90,10 @@ const assertions: ReadonlyArray<readonly [string, boolean]> = [
   ["a batch holds a whole message", Limits.batchCommandsMax >= Limits.messageCommandsMax],
   ["the mailbox holds several messages", Limits.mailboxBytesMax >= 4 * Limits.messageBytesMax],
   ["a message holds the largest attribute", Limits.messageBytesMax >= 2 * Limits.xattrValueBytesMax],
+  [
+    "one reply lists all snapshots of a zone",
+    Limits.snapshotsPerZoneMax * (Limits.pathBytesMax + Limits.nameBytesMax + 64) <= Limits.messageRepliesBytesMax
+  ],
   ["a full window of commands is remembered", Limits.repliesPerSessionMax >= Limits.messageCommandsMax]
 ]
 

@@ -7,6 +7,9 @@ import { Limits } from "#domain/Limits.ts"
 
 export type Name = ByteString
 
+/** The hidden directory of a directory's snapshots. Whoever resolves paths finds it; no entry has this name. */
+export const SNAPSHOTS: Name = ".snapshots"
+
 /** Why a name cannot be looked up, in the order in which Linux finds it; undefined when it can. */
 export const problemOf = (name: Name): Errno | undefined => {
   if (name.length === 0) return Errno.ENOENT

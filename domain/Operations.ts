@@ -11,6 +11,7 @@ import { foundZone } from "#domain/operations/FoundZone.ts"
 import { getAttributes } from "#domain/operations/GetAttributes.ts"
 import { getXattr } from "#domain/operations/GetXattr.ts"
 import { link } from "#domain/operations/Link.ts"
+import { listSnapshots } from "#domain/operations/ListSnapshots.ts"
 import { listXattrs } from "#domain/operations/ListXattrs.ts"
 import { lock } from "#domain/operations/Lock.ts"
 import { lookup } from "#domain/operations/Lookup.ts"
@@ -24,6 +25,7 @@ import { readExtents } from "#domain/operations/ReadExtents.ts"
 import { readLink } from "#domain/operations/ReadLink.ts"
 import { release } from "#domain/operations/Release.ts"
 import { removeDirectory } from "#domain/operations/RemoveDirectory.ts"
+import { removeSnapshot } from "#domain/operations/RemoveSnapshot.ts"
 import { removeXattr } from "#domain/operations/RemoveXattr.ts"
 import { rename } from "#domain/operations/Rename.ts"
 import { reserveSlices } from "#domain/operations/ReserveSlices.ts"
@@ -31,6 +33,7 @@ import { seek } from "#domain/operations/Seek.ts"
 import { setAttributes } from "#domain/operations/SetAttributes.ts"
 import { setXattr } from "#domain/operations/SetXattr.ts"
 import { statFileSystem } from "#domain/operations/StatFileSystem.ts"
+import { takeSnapshot } from "#domain/operations/TakeSnapshot.ts"
 import { testAccess } from "#domain/operations/TestAccess.ts"
 import { testLock } from "#domain/operations/TestLock.ts"
 import { unlink } from "#domain/operations/Unlink.ts"
@@ -51,6 +54,7 @@ export const operations = {
   getXattr,
   listXattrs,
   testLock,
+  listSnapshots,
   create,
   makeDirectory,
   makeNode,
@@ -73,7 +77,9 @@ export const operations = {
   cancelLock,
   openSession,
   endSession,
-  foundZone
+  foundZone,
+  takeSnapshot,
+  removeSnapshot
 } as const
 
 export type Operations = typeof operations

@@ -54,7 +54,7 @@ describe("the bytes of a batch", () => {
           floors: [],
           records: [{ session: 5, request: 1, uid: 0, operation: 32, events }]
         }
-        expect(new Set(events.map(({ _tag }) => _tag)).size).toBe(22)
+        expect(new Set(events.map(({ _tag }) => _tag)).size).toBe(24)
         expect(BatchCodec.decode(encode(batch), batch.time)).toEqual(batch)
       }),
       runs(200)

@@ -55,7 +55,9 @@ const Tag = {
   SlicesReserved: 19,
   SessionOpened: 20,
   SessionEnded: 21,
-  ZoneFounded: 22
+  ZoneFounded: 22,
+  SnapshotTaken: 23,
+  SnapshotRemoved: 24
 } as const satisfies { readonly [Name in Event.Event["_tag"]]: number }
 
 /** Differences up to this are written as such; more, as between zones, in seven bytes. */
@@ -239,6 +241,14 @@ class Encoder {
         w.u16(event.mode)
         w.varint(event.uid)
         return w.varint(event.gid)
+      case "SnapshotTaken":
+        this.inode(event.directory)
+        this.name(event.name)
+        w.varint(event.uid)
+        return w.string(event.path)
+      case "SnapshotRemoved":
+        this.inode(event.directory)
+        return this.name(event.name)
     }
   }
 
@@ -542,6 +552,14 @@ export class BatchReader {
       }
       case Tag.ZoneFounded:
         return { _tag: "ZoneFounded", zone: r.varint(), mode: r.u16(), uid: r.varint(), gid: r.varint() }
+      case Tag.SnapshotTaken: {
+        const directory = this.inode()
+        const name = this.name()
+        const uid = r.varint()
+        return { _tag: "SnapshotTaken", directory, name, uid, path: r.string(Limits.pathBytesMax) }
+      }
+      case Tag.SnapshotRemoved:
+        return { _tag: "SnapshotRemoved", directory: this.inode(), name: this.name() }
       default:
         return r.fail(`unknown event ${tag}`)
     }

@@ -81,6 +81,6 @@ describe("the bytes of a state", () => {
   })
 
   it("of another version are refused by its number", () => {
-    expect(() => StateCodec.decode(Uint8Array.of(StateCodec.VERSION + 1))).toThrow(/snapshot codec 3/)
+    expect(() => StateCodec.decode(Uint8Array.of(StateCodec.VERSION + 1))).toThrow(/snapshot codec 4/)
   })
 })

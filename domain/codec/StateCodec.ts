@@ -10,11 +10,12 @@ import * as Extents from "#domain/Extents.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Lock, LockFamily, LockType, Waiter } from "#domain/Locks.ts"
 import * as Mode from "#domain/Mode.ts"
+import * as NamedSnapshot from "#domain/NamedSnapshot.ts"
 import { descriptorCodec, Session } from "#domain/Session.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 
-export const VERSION = 2
+export const VERSION = 3
 
 const RUN_BYTES = 256 * 1024
 const COUNT_MAX = 2 ** 40
@@ -33,6 +34,8 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
   writeTime(w, state.time)
   w.varint(state.nextInode)
   w.varint(state.nextSlice)
+  w.varint(state.snapshots.length)
+  for (const snapshot of state.snapshots) NamedSnapshot.codec.write(w, snapshot)
   w.varint(state.inodeCount)
   for (const number of state.inodeNumbers()) {
     writeInode(w, state, number)
@@ -75,6 +78,7 @@ export const decode = (bytes: Uint8Array): ZoneState => {
   state.time = readTime(r)
   state.nextInode = r.varint()
   state.nextSlice = r.varint()
+  for (let i = r.count(Limits.snapshotsPerZoneMax); i > 0; i--) state.snapshots.push(readSnapshot(r, state))
   let before = 0
   for (let i = r.count(COUNT_MAX); i > 0; i--) {
     before = readInode(r, state, before)
@@ -87,6 +91,14 @@ export const decode = (bytes: Uint8Array): ZoneState => {
   for (let i = r.count(Limits.endedSessionsMax); i > 0; i--) state.ended.add(r.u56())
   r.end()
   return state
+}
+
+/** A snapshot after those that the state has. */
+const readSnapshot = (r: Reader, { sequence, snapshots }: ZoneState): NamedSnapshot.NamedSnapshot => {
+  const snapshot = NamedSnapshot.codec.read(r)
+  const before = snapshots.at(-1)?.sequence ?? 0
+  const isInOrder = snapshot.sequence > before && snapshot.sequence <= sequence
+  return isInOrder ? snapshot : r.fail(`a snapshot at ${snapshot.sequence} comes after ${before}`)
 }
 
 /** Without a view: a snapshot and a digest come by here once for every inode. */

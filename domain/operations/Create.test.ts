@@ -8,7 +8,7 @@ import { aclBytes } from "#domain/testing/AclText.ts"
 import { type Actor, alice, bob, carol, root, STAFF } from "#domain/testing/Actors.ts"
 import { attributesSet, created } from "#domain/testing/Events.ts"
 import { given } from "#domain/testing/Given.ts"
-import { impossible, LONGEST } from "#domain/testing/Names.ts"
+import { LONGEST, unmakeable } from "#domain/testing/Names.ts"
 import {
   directory,
   ended,
@@ -125,7 +125,7 @@ describe("create", () => {
       .when(ask(root, "create", ({ the }) => ({ ...usual, parent: the("d"), name: "x" }))).refuses("ENOENT")
   })
 
-  it.each(impossible)("refuses the name %j with %s", (name, errno) => {
+  it.each(unmakeable)("refuses the name %j with %s", (name, errno) => {
     given().when(ask(root, "create", ({ root }) => ({ ...usual, parent: root, name }))).refuses(errno)
   })
 

@@ -51,7 +51,7 @@ export const create: Operation<Codec.Type<typeof request>, Codec.Type<typeof rep
       if (events.length > 0) return change(...events)
       return reply({ attributes: place.inode.attributes(), handle: 0, created: false })
     }
-    const problem = Directory.createProblem(state, context, place.parent)
+    const problem = Directory.createProblem(state, context, place.parent, request.name)
     if (problem !== undefined) return refuse(problem)
     if (request.access !== 0 && opensFull(state, context)) return refuse(Errno.ENFILE)
     const { mode, name, umask } = request

@@ -62,13 +62,21 @@ export const findFree = (
   const place = find(state, context, directory, name)
   if (typeof place === "number") return place
   if (place.inode !== undefined) return Errno.EEXIST
-  return createProblem(state, context, place.parent) ?? place.parent
+  return createProblem(state, context, place.parent, name) ?? place.parent
 }
 
-/** Why nothing new may come into the directory. */
-export const createProblem = (state: ZoneState, context: Context, parent: Inode): Errno | undefined =>
-  Access.createProblem(parent, context.who) ??
-    (state.nextInode > Limits.localNumberMax ? Errno.ENOSPC : undefined)
+/** Why no new inode may come into the directory under the name. */
+export const createProblem = (
+  state: ZoneState,
+  context: Context,
+  parent: Inode,
+  name: Name.Name
+): Errno | undefined =>
+  entryProblem(context, parent, name) ?? (state.nextInode > Limits.localNumberMax ? Errno.ENOSPC : undefined)
+
+/** Why the name, which is free, may not come into the directory. */
+export const entryProblem = (context: Context, parent: Inode, name: Name.Name): Errno | undefined =>
+  name === Name.SNAPSHOTS ? Errno.EINVAL : Access.createProblem(parent, context.who)
 
 /** What a new inode shall be, before its directory has a say. */
 export interface NewInode {

@@ -2,7 +2,7 @@ import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import { type Actor, alice, root } from "#domain/testing/Actors.ts"
 import { given } from "#domain/testing/Given.ts"
-import { impossible } from "#domain/testing/Names.ts"
+import { unmakeable } from "#domain/testing/Names.ts"
 import { directory, fifo, file, forged, opened, removed, symlink } from "#domain/testing/Steps.ts"
 import { ask, type World } from "#domain/testing/World.ts"
 import { describe, expect, it } from "vitest"
@@ -64,7 +64,7 @@ describe("link", () => {
       .when(ask(root, "link", ({ root, the }) => ({ inode: the("x"), parent: root, name: "y" }))).refuses("ENOENT")
   })
 
-  it.each(impossible)("refuses the name %j with %s", (name, errno) => {
+  it.each(unmakeable)("refuses the name %j with %s", (name, errno) => {
     given(file("/x")).when(ask(root, "link", ({ at, root }) => ({ inode: at("/x"), parent: root, name })))
       .refuses(errno)
   })

@@ -5,7 +5,7 @@ import { aclBytes } from "#domain/testing/AclText.ts"
 import { type Actor, alice, root, STAFF } from "#domain/testing/Actors.ts"
 import { created } from "#domain/testing/Events.ts"
 import { given } from "#domain/testing/Given.ts"
-import { impossible } from "#domain/testing/Names.ts"
+import { unmakeable } from "#domain/testing/Names.ts"
 import { directory, file, forged, opened, removed, symlink, xattr } from "#domain/testing/Steps.ts"
 import { ask, type World } from "#domain/testing/World.ts"
 import { describe, expect, it } from "vitest"
@@ -78,7 +78,7 @@ describe("mkdir", () => {
       .when(ask(root, "makeDirectory", ({ the }) => ({ ...fields, parent: the("d"), name: "x" }))).refuses("ENOENT")
   })
 
-  it.each(impossible)("refuses the name %j with %s", (name, errno) => {
+  it.each(unmakeable)("refuses the name %j with %s", (name, errno) => {
     given()
       .when(ask(root, "makeDirectory", ({ root }) => ({ parent: root, name, mode: 0o777, umask: 0 })))
       .refuses(errno)

@@ -3,7 +3,7 @@ import * as Mode from "#domain/Mode.ts"
 import { type Actor, alice, root } from "#domain/testing/Actors.ts"
 import { created } from "#domain/testing/Events.ts"
 import { given } from "#domain/testing/Given.ts"
-import { impossible } from "#domain/testing/Names.ts"
+import { unmakeable } from "#domain/testing/Names.ts"
 import { directory, file, forged } from "#domain/testing/Steps.ts"
 import { ask, type World } from "#domain/testing/World.ts"
 import { describe, it } from "vitest"
@@ -63,7 +63,7 @@ describe("mknod", () => {
       .when(ask(root, "makeNode", { parent: 99, name: "x", mode: 0, umask: 0, rdev: 0 })).refuses("ESTALE")
   })
 
-  it.each(impossible)("refuses the name %j with %s", (name, errno) => {
+  it.each(unmakeable)("refuses the name %j with %s", (name, errno) => {
     given()
       .when(ask(root, "makeNode", ({ root }) => ({ parent: root, name, mode: 0, umask: 0, rdev: 0 })))
       .refuses(errno)

@@ -5,7 +5,7 @@ import { aclBytes } from "#domain/testing/AclText.ts"
 import { type Actor, alice, root, STAFF } from "#domain/testing/Actors.ts"
 import { created } from "#domain/testing/Events.ts"
 import { given } from "#domain/testing/Given.ts"
-import { impossible } from "#domain/testing/Names.ts"
+import { unmakeable } from "#domain/testing/Names.ts"
 import { directory, file, forged, xattr } from "#domain/testing/Steps.ts"
 import { ask, type World } from "#domain/testing/World.ts"
 import { describe, expect, it } from "vitest"
@@ -53,7 +53,7 @@ describe("symlink", () => {
       .when(makeSymlink(alice, "/s/l", "t")).happens(made(alice, "/s/l", "t", STAFF))
   })
 
-  it.each(impossible)("refuses the name %j with %s", (name, errno) => {
+  it.each(unmakeable)("refuses the name %j with %s", (name, errno) => {
     given().when(ask(root, "makeSymlink", ({ root }) => ({ parent: root, name, target: "t" }))).refuses(errno)
   })
 

@@ -57,6 +57,13 @@ describe("rename", () => {
     }
   })
 
+  it("gives nothing the name of the snapshots' directory", () => {
+    given(file("/x"), directory("/d"), file("/d/x"))
+      .when(rename("/x", "/.snapshots")).refuses("EINVAL")
+      .when(rename("/d/x", "/.snapshots", "keep")).refuses("EINVAL")
+      .when(rename("/d", "/.snapshots")).refuses("EINVAL")
+  })
+
   it("moves a directory, whose parent and whose parents' link counts follow", () => {
     const { world } = given(directory("/a"), directory("/b"), directory("/a/d"), file("/a/d/x"))
       .when(rename("/a/d", "/b/e")).happens(moved("/a/d", "/b/e"))

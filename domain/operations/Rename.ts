@@ -51,7 +51,7 @@ export const rename: Operation<Codec.Type<typeof request>, void> = {
     if (moved.number === target?.number) return reply(undefined)
     const problem = removalProblem(context, from, moved, moved.entries !== undefined) ??
       (target === undefined
-        ? Access.createProblem(to, context.who)
+        ? Directory.entryProblem(context, to, toName)
         : removalProblem(context, to, target, (exchange ? target : moved).entries !== undefined)) ??
       (from.number === to.number ? undefined : reparentProblem(context, from, to, moved, target, exchange))
     if (problem !== undefined) return refuse(problem)

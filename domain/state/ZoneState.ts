@@ -6,6 +6,7 @@ import type { ZoneNumber } from "#domain/InodeNumber.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Lock, Waiter } from "#domain/Locks.ts"
+import type { NamedSnapshot } from "#domain/NamedSnapshot.ts"
 import type { Session } from "#domain/Session.ts"
 import { Inode } from "#domain/state/Inode.ts"
 import { EntryTree } from "#domain/state/pages/EntryTree.ts"
@@ -46,6 +47,8 @@ export class ZoneState {
   readonly ended = new Set<number>()
   /** Inodes with locks or waiters, in the order in which they came to them. */
   readonly locked = new Map<InodeNumber.InodeNumber, Held>()
+  /** Snapshots that have a name, oldest first. */
+  readonly snapshots: Array<NamedSnapshot> = []
 
   constructor(zone: ZoneNumber) {
     this.zone = zone

@@ -153,7 +153,9 @@ const events: { readonly [Tag in Event["_tag"]]: fc.Arbitrary<Event> } = {
   LockAbandoned: tagged("LockAbandoned", { inode, session, request: uint }),
   SlicesReserved: tagged("SlicesReserved", { first: uint, count: uint }),
   SessionOpened: tagged("SessionOpened", { session, descriptor }),
-  SessionEnded: tagged("SessionEnded", { session, reason: fc.constantFrom("closed", "expired", "evicted") })
+  SessionEnded: tagged("SessionEnded", { session, reason: fc.constantFrom("closed", "expired", "evicted") }),
+  SnapshotTaken: tagged("SnapshotTaken", { directory: inode, name, uid: u32, path: byteString(300) }),
+  SnapshotRemoved: tagged("SnapshotRemoved", { directory: inode, name })
 }
 
 export const event: fc.Arbitrary<Event> = fc.oneof(...Object.values(events))
@@ -271,7 +273,10 @@ const requests: { readonly [Name in OperationName]: fc.Arbitrary<RequestOf<Name>
     session: uint,
     reason: fc.constantFrom("closed", "expired", "evicted")
   }),
-  foundZone: fc.record({ inode: referred, mode: u16 })
+  foundZone: fc.record({ inode: referred, mode: u16 }),
+  listSnapshots: fc.record({ directory: referred, all: fc.boolean() }),
+  takeSnapshot: fc.record({ directory: referred, name: path, path }),
+  removeSnapshot: fc.record({ directory: referred, name: path })
 }
 
 export const requestOf = <Name extends OperationName>(name: Name): fc.Arbitrary<RequestOf<Name>> => requests[name]

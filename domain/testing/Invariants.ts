@@ -14,7 +14,7 @@ import type { ZoneState } from "#domain/state/ZoneState.ts"
 
 export const problemsOf = (state: ZoneState): ReadonlyArray<string> => {
   const names = namesOf(state)
-  const problems: Array<string> = [...names.problems, ...sessionProblems(state)]
+  const problems: Array<string> = [...names.problems, ...sessionProblems(state), ...snapshotProblems(state)]
   for (const inode of state.inodes()) {
     for (
       const problem of [
@@ -163,6 +163,22 @@ const sessionProblems = (state: ZoneState): ReadonlyArray<string> => {
   if (new Set(waiting.map(({ request, session }) => `${session}:${request}`)).size !== waiting.length) {
     problems.push("a request waits twice")
   }
+  return problems
+}
+
+const snapshotProblems = (state: ZoneState): ReadonlyArray<string> => {
+  const problems: Array<string> = []
+  const keys = new Set<string>()
+  let before = 0
+  for (const { directory, name, sequence } of state.snapshots) {
+    const snapshot = `snapshot ${name} of inode ${directory}`
+    if (Name.problemOf(name) !== undefined) problems.push(`${snapshot}: bad name`)
+    if (InodeNumber.localOf(directory) >= state.nextInode) problems.push(`${snapshot}: of an inode never given`)
+    if (sequence <= before || sequence > state.sequence) problems.push(`${snapshot}: taken at ${sequence}`)
+    before = sequence
+    keys.add(`${directory}/${name}`)
+  }
+  if (keys.size < state.snapshots.length) problems.push("a directory has two snapshots of one name")
   return problems
 }
 

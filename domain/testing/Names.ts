@@ -1,6 +1,7 @@
-/** Names that every operation on an entry must refuse, and the longest one that none may. */
+/** Names that operations on an entry must refuse, and the longest one that none may. */
 import type { ErrnoName } from "#domain/Errno.ts"
 import { Limits } from "#domain/Limits.ts"
+import { SNAPSHOTS } from "#domain/Name.ts"
 
 export const LONGEST = "n".repeat(Limits.nameBytesMax)
 
@@ -12,3 +13,6 @@ export const impossible: ReadonlyArray<readonly [name: string, errno: ErrnoName]
   ["a/b", "EINVAL"],
   ["a\0b", "EINVAL"]
 ]
+
+/** Those that no new entry may have. */
+export const unmakeable: typeof impossible = [...impossible, [SNAPSHOTS, "EINVAL"]]

@@ -109,6 +109,12 @@ export const locked = (actor: Actor, path: string, range: Range = {}): Step => d
 export const awaited = (label: string, actor: Actor, path: string, range: Range = {}): Step =>
   done(lockOf(actor, path, { ...range, wait: true }), label)
 
+/** The directory's present has a name; the label stands for its sequence. */
+export const snapshot = (path: string, name: string, actor: Actor = root, label = name): Step => (world) => {
+  done(ask(actor, "takeSnapshot", { directory: world.at(path), name, path }))(world)
+  world.call(label, world.live.sequence)
+}
+
 /** A session of the actor's is over. */
 export const ended = (actor: Actor): Step =>
   done(ask(actor, "endSession", ({ root }) => ({ inode: root, session: actor.session, reason: "closed" })))

@@ -139,6 +139,14 @@ export class Turn {
     return this.dice.of([0, 50, 60, 1000, 1001])
   }
 
+  /** A snapshot that is there, usually. */
+  snapshot(): { readonly directory: number; readonly name: ByteString } {
+    const { snapshots } = this.world.live
+    if (snapshots.length === 0 || this.dice.chance(15)) return { directory: this.directory(), name: this.name() }
+    const { directory, name } = this.dice.of(snapshots)
+    return { directory, name }
+  }
+
   /** The number of a request that waits, of this session or another. */
   waiting(): { readonly inode: number; readonly waiting: number } {
     const waiters = this.inodes.flatMap(({ number, waiters }) =>
@@ -247,5 +255,8 @@ export const requests: { readonly [Name in OperationName]: (turn: Turn) => Reque
     session: t.dice.chance(80) ? t.actor.session : 2,
     reason: "closed" as const
   }),
-  foundZone: (t) => ({ inode: t.world.root, mode: 0o40755 })
+  foundZone: (t) => ({ inode: t.world.root, mode: 0o40755 }),
+  listSnapshots: (t) => ({ directory: t.directory(), all: t.dice.chance(50) }),
+  takeSnapshot: (t) => ({ directory: t.directory(), name: t.name(), path: "/here" }),
+  removeSnapshot: (t) => t.snapshot()
 }
