@@ -50,6 +50,35 @@ export const recover = (
     return { state, head, snapshotSequence: start.snapshotSequence }
   })
 
+/**
+ * The zone's state right after the command that event `sequence` belongs to, or at the journal's end if that comes
+ * first. The journal may grow meanwhile.
+ */
+export const stateAt = (
+  zone: number,
+  sequence: number
+): Effect.Effect<ZoneState, ZoneDamaged | JournalUnavailable, Journal | BlockStore> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    const records = yield* journal.snapshots(zone)
+    const start = yield* newestGood(zone, records.filter(({ head }) => head.sequence <= sequence))
+    const { state } = start
+    let { head } = start
+    while (head.sequence < sequence) {
+      const rows = yield* journal.read(zone, head.sequence, ROWS_PER_PAGE, BYTES_PER_PAGE)
+      const whole = rows.filter(({ last }) => last <= sequence)
+      head = yield* replay(state, head, whole)
+      const cut = rows[whole.length]
+      if (cut !== undefined) {
+        const problem = Chain.problemOf(head, cut) ?? applyStart(state, cut, sequence)
+        if (problem !== undefined) return yield* damaged(zone, head.sequence + 1, problem)
+        break
+      }
+      if (rows.length === 0) break
+    }
+    return state
+  })
+
 /** Applies rows to a state, each one checked against the chain. Returns where the chain stands then. */
 export const replay = (
   state: ZoneState,
@@ -87,19 +116,29 @@ const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, nu
   return highest
 }
 
+/** Why the row cannot be what happened, if it cannot; else its commands are applied to the one of event `until`. */
+const applyStart = (state: ZoneState, row: Chain.JournalRow, until: number): string | undefined =>
+  problemIn(() => Batch.apply(state, Batch.upTo(BatchCodec.decode(row.payload, row.time), row.first, until)))
+
 /** Why the row cannot be what happened, if it cannot; else it is applied. */
 const applyRow = (
   state: ZoneState,
   row: Chain.JournalRow,
   answered: ReadonlyMap<number, number>
 ): string | undefined => {
+  const problem = problemIn(() => Batch.applyPayload(state, row.payload, row.time, answered))
+  if (problem !== undefined) return problem
+  return state.sequence === row.last ? undefined : `the row holds events to ${state.sequence}, it says ${row.last}`
+}
+
+const problemIn = (apply: () => void): string | undefined => {
   try {
-    Batch.applyPayload(state, row.payload, row.time, answered)
+    apply()
+    return undefined
   } catch (cause) {
     if (cause instanceof Malformed || cause instanceof Contradiction) return cause.message
     throw cause
   }
-  return state.sequence === row.last ? undefined : `the row holds events to ${state.sequence}, it says ${row.last}`
 }
 
 const newestGood = (

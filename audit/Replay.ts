@@ -37,7 +37,7 @@ export const replay = (
           rows++
           bytes += row.payload.length
           onRow(row.last)
-          const part = upTo(batch, row.first, until)
+          const part = Batch.upTo(batch, row.first, until)
           const last = part === batch ? row.last : row.first - 1 + Batch.eventCount(part)
           return applied(state, part, answered, row.first, last)
         }, { discard: true })
@@ -54,19 +54,6 @@ const floorsOf = (page: Iterable<JournalStream.AuditedBatch>, until: number): Re
     Batch.noteFloors(batch.floors, highest)
   }
   return highest
-}
-
-/** The batch's commands to the one that the event belongs to. */
-const upTo = (batch: Batch.Batch, first: number, until: number): Batch.Batch => {
-  if (first + Batch.eventCount(batch) - 1 <= until) return batch
-  const records = []
-  let next = first
-  for (const record of batch.records) {
-    if (next > until) break
-    records.push(record)
-    next += record.events.length
-  }
-  return { ...batch, records, floors: [] }
 }
 
 const applied = (

@@ -4,6 +4,7 @@
  */
 import * as Blocks from "#client/Blocks.ts"
 import { ClusterUnreachable, PosixError, RequestRefused, type TransportError } from "#client/ClientError.ts"
+import * as Past from "#client/Past.ts"
 import * as RunnerPool from "#client/RunnerPool.ts"
 import { ClientSession, NUMBER_MAX } from "#client/Session.ts"
 import * as ZoneLink from "#client/ZoneLink.ts"
@@ -66,6 +67,8 @@ export interface ClientService {
   readonly callAll: (commands: ReadonlyArray<Command>) => Effect.Effect<ReadonlyArray<Outcome>, TransportError>
   /** A lock that may have to wait; giving up the wait takes it back. */
   readonly lock: (request: RequestOf<"lock">) => Effect.Effect<void, PosixError | TransportError>
+  /** The numbers of the past's inodes; `call` and `callAll` take them like any others. */
+  readonly past: Pick<Past.Past, "numberOf" | "snapshotsOf">
   readonly zone: (zone: number) => Effect.Effect<ZoneLink.ZoneLink>
   /** Asks any runner. */
   readonly anyRunner: <A, E>(
@@ -207,7 +210,7 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
       Effect.forkScoped
     )
 
-    const callAll: ClientService["callAll"] = (commands) => {
+    const live: ClientService["callAll"] = (commands) => {
       const [first] = commands
       if (first === undefined) return Effect.succeed([])
       const number = InodeNumber.zoneOf(first.operation.routeOf(first.request))
@@ -217,8 +220,17 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
       return Effect.flatMap(zone(number), (link) => link.send(commands.map((one) => ({ ...one, who }))))
     }
 
+    const past = Past.make({
+      live,
+      submit: ({ sequence, zone: number }, commands) =>
+        Effect.flatMap(zone(number), (link) => link.readPast(sequence, commands.map((one) => ({ ...one, who }))))
+    })
+    const callAll: ClientService["callAll"] = (commands) =>
+      commands.some(Past.concerns) ? past.callAll(commands) : live(commands)
+
     return Client.of({
       info,
+      past,
       who,
       session: () => session.id,
       blocks,

@@ -1,11 +1,12 @@
 /**
  * The file system by paths, as programs know it: resolution with symbolic links and `..`, then the operation on
- * the inode. Paths are absolute byte strings; a zone's own root is at `/.zones/N`.
+ * the inode. Paths are absolute byte strings; a zone's own root is at `/.zones/N`, a directory's snapshots are in its
+ * `.snapshots`, which no listing shows.
  */
 import { Client, type ClientService } from "#client/Client.ts"
 import { type DataError, PosixError, type TransportError } from "#client/ClientError.ts"
 import * as FileReader from "#client/FileReader.ts"
-
+import { isPast } from "#client/Past.ts"
 import * as SliceNumbers from "#client/SliceNumbers.ts"
 import type { Attributes } from "#domain/Attributes.ts"
 import { type ByteString, fromText, toText } from "#domain/ByteString.ts"
@@ -14,6 +15,7 @@ import type { Extent } from "#domain/Extents.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
+import { SNAPSHOTS } from "#domain/Name.ts"
 import type { OperationName, ReplyOf, RequestOf } from "#domain/Operations.ts"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -78,7 +80,12 @@ export const layer: Layer.Layer<FileSystem, never, Client> = Layer.effect(
   Effect.map(Client, (client) => make(client))
 )
 
-export const make = (client: ClientService): FileSystemService => {
+/** Where a zone's root is looked for: there as it is, or at a point of its history. */
+export type RootOf = (zone: number) => Effect.Effect<number, FsError>
+
+const LIVE: RootOf = (zone) => Effect.succeed(InodeNumber.rootOf(zone))
+
+export const make = (client: ClientService, rootOf: RootOf = LIVE): FileSystemService => {
   const refused = (errno: number, operation: string, path: ByteString) =>
     new PosixError({ errno, operation, path: toText(path) })
 
@@ -93,7 +100,8 @@ export const make = (client: ClientService): FileSystemService => {
     Effect.gen(function*() {
       if (path.length === 0) return yield* refused(Errno.ENOENT, "resolve", path)
       if (path.length > Limits.pathBytesMax) return yield* refused(Errno.ENAMETOOLONG, "resolve", path)
-      let stack: Array<number> = [InodeNumber.ROOT]
+      const root = yield* rootOf(0)
+      let stack: Array<number> = [root]
       let names = split(path)
       let links = 0
       const mustBeDirectory = path.endsWith("/")
@@ -109,12 +117,18 @@ export const make = (client: ClientService): FileSystemService => {
           if (stack.length > 1) stack.pop()
           continue
         }
-        if (name === ZONES && at === InodeNumber.ROOT && names.length > 0) {
+        if (name === ZONES && at === root && names.length > 0) {
           const number = names.shift() as ByteString
           if (!/^[0-9]{1,4}$/.test(number) || Number(number) >= client.info.zones) {
             return yield* refused(Errno.ENOENT, "resolve", path)
           }
-          stack.push(InodeNumber.rootOf(Number(number)))
+          stack.push(yield* rootOf(Number(number)))
+          continue
+        }
+        if (name === SNAPSHOTS && !isPast(at)) {
+          const snapshots = client.past.snapshotsOf(at)
+          if (snapshots === undefined) return yield* refused(Errno.ENFILE, "resolve", path)
+          stack.push(snapshots)
           continue
         }
         const plain = 1 + countPlain(names)
@@ -144,7 +158,7 @@ export const make = (client: ClientService): FileSystemService => {
           for (const { inode } of found.slice(0, -1)) {
             stack.push(inode)
           }
-          if (text.startsWith("/")) stack = [InodeNumber.ROOT]
+          if (text.startsWith("/")) stack = [root]
           names = [...split(text), ...rest]
           continue
         }
@@ -232,7 +246,7 @@ const zeros = (bytes: number): Stream.Stream<Uint8Array> =>
 export const split = (path: ByteString): Array<ByteString> => path.split("/").filter((name) => name.length > 0)
 
 const countPlain = (names: ReadonlyArray<ByteString>): number => {
-  const stop = names.findIndex((name) => name === "." || name === "..")
+  const stop = names.findIndex((name) => name === "." || name === ".." || name === SNAPSHOTS)
   return Math.min(stop === -1 ? names.length : stop, Limits.walkComponentsMax - 1)
 }
 

@@ -54,6 +54,11 @@ export interface ZoneLink {
     call: Call,
     onNumber: (number: number) => void
   ) => Effect.Effect<MessageCodec.Outcome, TransportError>
+  /** Reads the zone as it was right after the command of an event, past all that waits. */
+  readonly readPast: (
+    sequence: number,
+    calls: ReadonlyArray<Call>
+  ) => Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, TransportError>
   /** Talks to the runner that has the zone now, and again elsewhere while that helps. */
   readonly ask: <A>(
     use: (runner: RunnerClient) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>,
@@ -256,6 +261,14 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
             ([outcome]) => outcome as MessageCodec.Outcome
           )
         }),
+      readPast: (sequence, calls) => {
+        const commands = calls.map((call, index) => ({ ...call, number: index + 1 }))
+        const fields = { zone, epoch: 0, session: 0, floor: 0, known: false, descriptor: undefined }
+        const message = MessageCodec.encode({ ...fields, commands })
+        return persist(withRunner((runner) => runner.SubmitPast({ sequence, message }), ATTEMPT_TIME_MAX)).pipe(
+          Effect.flatMap((replies) => decodeReplies(replies, commands))
+        )
+      },
       ask: (use, limit = ATTEMPT_TIME_MAX) => persist(withRunner(use, limit)),
       place: () => route?.address,
       forget: () => {

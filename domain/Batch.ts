@@ -82,6 +82,19 @@ const interrupted = (state: ZoneState, session: number): ReadonlyArray<Completio
   return completions
 }
 
+/** The batch, whose first event is `first`, up to the command that event `until` belongs to. */
+export const upTo = (batch: Batch, first: number, until: number): Batch => {
+  if (first + eventCount(batch) - 1 <= until) return batch
+  const records: Array<CommandRecord> = []
+  let next = first
+  for (const record of batch.records) {
+    if (next > until) break
+    records.push(record)
+    next += record.events.length
+  }
+  return { ...batch, records, floors: [] }
+}
+
 /** What sessions need not remember any more, once a batch's records are applied. */
 export const raiseFloors = (state: ZoneState, floors: ReadonlyArray<Floor>): void => {
   for (const { floor, session } of floors) state.sessions.get(session)?.raise(floor)

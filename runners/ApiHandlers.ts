@@ -2,6 +2,7 @@
  * How a runner answers its clients (`shards/Api`). It decides nothing itself: zones decide, the journal remembers.
  */
 import { LocalZones } from "#actors/LocalZones.ts"
+import * as PastZones from "#actors/PastZones.ts"
 import * as MessageCodec from "#domain/codec/MessageCodec.ts"
 import { Malformed } from "#domain/codec/Reader.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
@@ -32,6 +33,7 @@ export const layer = (cluster: ClusterRecord, address: Address) =>
     const zones = yield* LocalZones
     const journal = yield* Journal
     const store = yield* BlockStore
+    const past = yield* PastZones.make
     const storage = yield* RunnerStorage
     const sharding = yield* Sharding
     const entity = yield* sharding.makeClient(ZoneEntity)
@@ -87,6 +89,12 @@ export const layer = (cluster: ClusterRecord, address: Address) =>
 
       Submit: ({ message }) =>
         Effect.flatMap(headerOf(message), ({ zone }) => Effect.flatMap(local(zone), (found) => found.submit(message))),
+
+      SubmitPast: ({ message, sequence }) =>
+        Effect.flatMap(
+          headerOf(message),
+          ({ zone }) => Effect.zipRight(checked(zone), past.submit(zone, sequence, message))
+        ),
 
       Heartbeat: ({ session, zones: wanted }) =>
         Effect.gen(function*() {

@@ -78,6 +78,15 @@ export class Api extends RpcGroup.make(
   Rpc.make("Locate", { payload: zone, success: ZoneLocation, error: LocateError }),
   /** A packed message (`MessageCodec`) and its packed replies. */
   Rpc.make("Submit", { payload: { message: Bytes }, success: Bytes, error: SubmitError }),
+  /**
+   * Packed reads, and their packed replies, of the message's zone as it was right after the command of event
+   * `sequence`; any runner can answer for any zone. Changes are refused with EROFS.
+   */
+  Rpc.make("SubmitPast", {
+    payload: { sequence: Schema.Number, message: Bytes },
+    success: Bytes,
+    error: SubmitError
+  }),
   /** Keeps a session alive in these zones; answers those that are not on this runner. */
   Rpc.make("Heartbeat", {
     payload: { session: Schema.Number, zones: Schema.Array(Schema.Number) },
