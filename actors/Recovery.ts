@@ -39,9 +39,7 @@ export const recover = (
     const { state } = start
     let { head } = start
     while (head.sequence < end.sequence) {
-      const rows = yield* journal.read(zone, head.sequence, ROWS_PER_PAGE, BYTES_PER_PAGE).pipe(
-        Effect.catchTag("HistoryDamaged", ({ first, reason }) => damaged(zone, first, reason))
-      )
+      const rows = yield* readRows(zone, head.sequence)
       if (rows.length === 0) {
         return yield* damaged(zone, head.sequence + 1, `the journal ends there, but ended at ${end.sequence} before`)
       }
@@ -65,7 +63,7 @@ export const stateAt = (
     const { state } = start
     let { head } = start
     while (head.sequence < sequence) {
-      const rows = yield* journal.read(zone, head.sequence, ROWS_PER_PAGE, BYTES_PER_PAGE)
+      const rows = yield* readRows(zone, head.sequence)
       const whole = rows.filter(({ last }) => last <= sequence)
       head = yield* replay(state, head, whole)
       const cut = rows[whole.length]
@@ -78,6 +76,15 @@ export const stateAt = (
     }
     return state
   })
+
+/** A page of the zone's rows after an event. */
+const readRows = (
+  zone: number,
+  after: number
+): Effect.Effect<ReadonlyArray<Chain.JournalRow>, ZoneDamaged | JournalUnavailable, Journal> =>
+  Effect.flatMap(Journal, (journal) => journal.read(zone, after, ROWS_PER_PAGE, BYTES_PER_PAGE)).pipe(
+    Effect.catchTag("HistoryDamaged", ({ first, reason }) => damaged(zone, first, reason))
+  )
 
 /** Applies rows to a state, each one checked against the chain. Returns where the chain stands then. */
 export const replay = (

@@ -2,9 +2,10 @@
  * What `chmod` and `chown` share: the paths given, and all below them if asked, changed in large messages.
  */
 import { Exit, type Options } from "#cli/Command.ts"
-import { type UsageError, withClient } from "#cli/Connect.ts"
+import { withClient } from "#cli/Connect.ts"
 import { complain, sayJson, text } from "#cli/Output.ts"
 import * as Batcher from "#cli/transfer/Batcher.ts"
+import type { UsageError } from "#cli/UsageError.ts"
 import { below, type Found } from "#cli/Walk.ts"
 import { command } from "#client/Client.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"

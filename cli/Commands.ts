@@ -10,6 +10,7 @@ const wholeNumber = (what: string) => (text: string): number => {
 
 const recursive = { flags: "-r, --recursive", description: "folders with all that is in them" }
 const quiet = { flags: "-q, --quiet", description: "no progress" }
+const at = { flags: "--at <time>", description: "as it was: a time, an age as 15m, or the number of an event" }
 const data = { flags: "--data <folder>", description: "where it keeps everything [$CADASTRE_DATA]" }
 const json = { flags: "--json", description: "print JSON" }
 
@@ -120,7 +121,10 @@ export const commands: ReadonlyArray<Command> = [
     name: "get",
     summary: "copy files and folders out of the file system",
     arguments: [{ name: "<sources...>", description: "paths, then the local target (- for standard output)" }],
-    options: [quiet, { flags: "--no-preserve", description: "new owners, modes and times instead of the sources'" }],
+    options: [at, quiet, {
+      flags: "--no-preserve",
+      description: "new owners, modes and times instead of the sources'"
+    }],
     examples: ["cadastre get /docs/report.pdf .", "cadastre get /photos ./copy", "cadastre get /backup.tar - | tar x"],
     connects: true,
     load: () => import("#cli/commands/Get.ts")
@@ -130,6 +134,7 @@ export const commands: ReadonlyArray<Command> = [
     summary: "print files",
     arguments: [{ name: "<paths...>", description: "files" }],
     options: [
+      at,
       { flags: "--offset <bytes>", description: "where to begin (0)", parse: wholeNumber("a number of bytes") },
       { flags: "--length <bytes>", description: "how much (all)", parse: wholeNumber("a number of bytes") }
     ],
@@ -142,6 +147,7 @@ export const commands: ReadonlyArray<Command> = [
     summary: "list folders",
     arguments: [{ name: "[paths...]", description: "folders or files (/)" }],
     options: [
+      at,
       { flags: "-l, --long", description: "with mode, links, owner, size and time" },
       { flags: "-a, --all", description: "names that begin with a dot, too" },
       { flags: "-R, --recursive", description: "folders below, too" },
@@ -155,7 +161,7 @@ export const commands: ReadonlyArray<Command> = [
     name: "tree",
     summary: "draw a folder and what is below it",
     arguments: [{ name: "[path]", description: "folder (/)" }],
-    options: [{ flags: "-L, --level <n>", description: "how deep", parse: wholeNumber("a depth") }],
+    options: [at, { flags: "-L, --level <n>", description: "how deep", parse: wholeNumber("a depth") }],
     examples: ["cadastre tree", "cadastre tree /docs -L 2"],
     connects: true,
     load: () => import("#cli/commands/Tree.ts")
@@ -164,7 +170,7 @@ export const commands: ReadonlyArray<Command> = [
     name: "stat",
     summary: "all attributes of files",
     arguments: [{ name: "<paths...>", description: "files, folders, links" }],
-    options: [{ flags: "-L, --dereference", description: "follow a link at the end" }],
+    options: [at, { flags: "-L, --dereference", description: "follow a link at the end" }],
     examples: ["cadastre stat /docs/report.pdf", "cadastre stat / --json"],
     connects: true,
     load: () => import("#cli/commands/Stat.ts")
@@ -271,7 +277,7 @@ export const commands: ReadonlyArray<Command> = [
     name: "du",
     summary: "how much folders hold",
     arguments: [{ name: "[paths...]", description: "folders or files (/)" }],
-    options: [{ flags: "-s, --summarize", description: "only the sum of each" }],
+    options: [at, { flags: "-s, --summarize", description: "only the sum of each" }],
     examples: ["cadastre du /docs", "cadastre du -s / --json"],
     connects: true,
     load: () => import("#cli/commands/Du.ts")
@@ -283,6 +289,57 @@ export const commands: ReadonlyArray<Command> = [
     examples: ["cadastre df", "cadastre df --zones"],
     connects: true,
     load: () => import("#cli/commands/Df.ts")
+  },
+  {
+    name: "snapshot create",
+    summary: "give the present of a folder a name, at once, however much is in it",
+    arguments: [
+      { name: "<path>", description: "folder, / for all" },
+      { name: "[name]", description: "name (the time in UTC)" }
+    ],
+    examples: ["cadastre snapshot create /home", "cadastre snapshot create / before-upgrade", "ls /.snapshots"],
+    connects: true,
+    load: () => import("#cli/commands/SnapshotCreate.ts")
+  },
+  {
+    name: "snapshot list",
+    summary: "list snapshots",
+    arguments: [{ name: "[path]", description: "folder (/)" }],
+    options: [{ flags: "-a, --all", description: "those of every folder, and of folders that are gone" }],
+    examples: ["cadastre snapshot list /home", "cadastre snapshot list --all --json"],
+    connects: true,
+    load: () => import("#cli/commands/SnapshotList.ts")
+  },
+  {
+    name: "snapshot rm",
+    summary: "remove a snapshot; the history stays for as long as it is kept",
+    arguments: [
+      { name: "<path>", description: "folder that it was taken of, or its inode number if that is gone" },
+      { name: "<name>", description: "its name" }
+    ],
+    examples: ["cadastre snapshot rm /home 2026-01-31T12:00:00Z"],
+    connects: true,
+    load: () => import("#cli/commands/SnapshotRm.ts")
+  },
+  {
+    name: "restore",
+    summary: "bring back a file or folder as it was, by reference: no data moves",
+    arguments: [{ name: "<path>", description: "what it was called then" }],
+    options: [
+      at,
+      { flags: "--snapshot <name>", description: "as it is in this snapshot, of it or of a folder above it" },
+      { flags: "--to <path>", description: "bring it back under another name" },
+      { flags: "--overwrite", description: "put what stands there now aside" },
+      { flags: "-n, --dry-run", description: "say what would be done" },
+      quiet
+    ],
+    examples: [
+      "cadastre restore --at 15m /home/alice/thesis.tex",
+      "cadastre restore --snapshot before-upgrade /etc --overwrite",
+      "cadastre restore --at 2026-01-31T12:00:00Z /data --to /data-in-january"
+    ],
+    connects: true,
+    load: () => import("#cli/commands/Restore.ts")
   },
   {
     name: "audit log",

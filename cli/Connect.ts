@@ -3,7 +3,9 @@
  */
 import type { HistoryBroken } from "#audit/JournalStream.ts"
 import { Exit, type Options } from "#cli/Command.ts"
+import * as Moment from "#cli/Moment.ts"
 import { complain, note } from "#cli/Output.ts"
+import type { UsageError } from "#cli/UsageError.ts"
 import * as Client from "#client/Client.ts"
 import type { ClientError } from "#client/ClientError.ts"
 import type { FileSystem } from "#client/FileSystem.ts"
@@ -26,9 +28,6 @@ import * as Os from "node:os"
 /** The command line or the environment does not lead to a file system. */
 export class TargetUnknown extends Data.TaggedError("TargetUnknown")<{ readonly message: string }> {}
 
-/** A command was used wrongly in a way that its parser cannot see. */
-export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
-
 const RETRY_SECONDS_DEFAULT = 60
 /** What a signal stops has this long to put things away. */
 const STOP_SECONDS_MAX = 25
@@ -38,6 +37,22 @@ export const withClient = (
   options: Options,
   use: Effect.Effect<number, ClientError | UsageError, Client.Client | FileSystem>
 ): Promise<number> => connected(options, use)
+
+/** The same for what only reads: with `--at`, from the file system as it was then. */
+export const withView = (
+  options: Options,
+  use: Effect.Effect<number, ClientError | UsageError, Client.Client | FileSystem>
+): Promise<number> => {
+  const at = options["at"] as string | undefined
+  if (at === undefined) return connected(options, use)
+  return connected(
+    options,
+    Effect.flatMap(
+      Client.Client,
+      (client) => Effect.provideService(use, FileSystems.FileSystem, Moment.fileSystemAt(client, at))
+    )
+  )
+}
 
 /** The same for what reads the history, which may be found broken. */
 export const withAudit = (

@@ -1,7 +1,7 @@
 /**
  * Where copies go: into a folder that is there, or under a name that is not, as `cp` has it.
  */
-import { UsageError } from "#cli/Connect.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { PosixError } from "#client/ClientError.ts"
 import { type FsError } from "#client/FileSystem.ts"
 import { FileSystem, join, pathOf } from "#client/FileSystem.ts"

@@ -447,3 +447,68 @@ const inDatabase = <A, E>(machine: Program.Machine, use: (database: Database.Dat
     })
     return yield* use(database)
   }))
+
+describe("snapshots and restore", () => {
+  it.scopedLive("show a folder as it was, and bring all of it back", () =>
+    Effect.gen(function*() {
+      const machine = yield* Program.machine
+      ok(yield* machine.up())
+      const does = (...args: ReadonlyArray<string>) => Effect.map(machine.run(args), (ended) => ok(ended).stdout)
+      const fails = (...args: ReadonlyArray<string>) =>
+        Effect.map(machine.run(args), (ended) => {
+          expect([args, ended.code === 0]).toEqual([args, false])
+          return ended.stderr
+        })
+      const json = <A>(...args: ReadonlyArray<string>) =>
+        Effect.map(does(...args, "--json"), (line) => JSON.parse(line) as A)
+      const put = (path: string, input: string) => Effect.map(machine.run(["put", "-", path], { input }), ok)
+      const facts = (path: string, ...more: ReadonlyArray<string>) =>
+        Effect.map(does("ls", "-R", "-a", "--json", path, ...more), (lines) =>
+          lines.trim().split("\n").map((line) => {
+            const { atime: _, ctime: __, inode: ___, path: at, ...rest } = JSON.parse(line) as {
+              readonly [name: string]: unknown
+            }
+            return { ...rest, path: String(at).slice(String(at).indexOf("e/")) }
+          }))
+      yield* does("mkdir", "-p", "/d/e/f", "-m", "0750")
+      yield* put("/d/e/x", "old contents")
+      yield* does("ln", "/d/e/x", "/d/e/f/hard")
+      yield* does("ln", "-s", "../x", "/d/e/f/soft")
+      yield* does("chmod", "0440", "/d/e/x")
+      yield* does("chown", "1000:100", "/d/e/x")
+      yield* does("touch", "--date", "2001-02-03T04:05:06.789Z", "/d/e/x")
+      const before = yield* facts("/d/e")
+      expect(yield* does("snapshot", "create", "/d", "good")).toBe("/d/.snapshots/good\n")
+      const sequence = String((yield* json<{ readonly sequence: number }>("snapshot", "list", "/d")).sequence)
+      yield* does("rm", "-r", "/d/e/f")
+      yield* put("/d/e/x", "new")
+
+      expect(yield* does("cat", "/d/.snapshots/good/e/x")).toBe("old contents")
+      expect(yield* does("cat", "/d/e/x", "--at", sequence)).toBe("old contents")
+      expect(yield* facts("/d/.snapshots/good/e")).toEqual(before)
+      expect(yield* facts("/d/e", "--at", sequence)).toEqual(before)
+      expect(yield* fails("rm", "-r", "/d/.snapshots/good/e")).toContain("EROFS")
+      expect(yield* does("ls", "-a", "/d")).toBe("e\n")
+
+      expect(yield* fails("restore", "--snapshot", "good", "/d/e")).toContain("is there")
+      expect(yield* fails("restore", "--snapshot", "bad", "/d/e")).toContain("has a snapshot bad")
+      expect(yield* fails("restore", "/d/e")).toContain("--at TIME or --snapshot")
+      expect(yield* json("restore", "--at", sequence, "/d/e", "--dry-run", "--to", "/x"))
+        .toEqual({ dryRun: true, path: "/x", files: 3, folders: 2, bytes: 24, aside: false })
+      yield* does("restore", "--at", sequence, "/d/e/f", "-q")
+      yield* does("restore", "--snapshot", "good", "/d/e", "--overwrite", "-q")
+      expect(yield* facts("/d/e")).toEqual(before)
+      expect(yield* does("cat", "/d/e/x")).toBe("old contents")
+      const { inode } = yield* json<{ readonly inode: number }>("stat", "/d/e/x")
+      expect(yield* json("stat", "/d/e/f/hard")).toMatchObject({ inode })
+      const [, aside = ""] = (yield* does("ls", "/d")).split("\n")
+      expect(aside).toMatch(/^e.before-restore-/)
+      expect(yield* does("cat", `/d/${aside}/x`)).toBe("new")
+
+      yield* does("snapshot", "rm", "/d", "good")
+      expect(yield* fails("ls", "/d/.snapshots/good")).toContain("ENOENT")
+      expect(yield* does("snapshot", "list", "--all")).toBe("")
+      expect(yield* does("audit", "log", "--operation", "take-snapshot,remove-snapshot")).toMatch(/\/d.*good/)
+      yield* does("audit", "verify", "-q")
+    }), 120_000)
+})

@@ -60,6 +60,7 @@ const add = (root: Command, spec: Spec): void => {
 }
 
 const groupSummary: { readonly [name: string]: string } = {
+  snapshot: "names for points of a folder's history",
   audit: "who did what, the history's proof, and the past"
 }
 

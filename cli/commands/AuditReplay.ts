@@ -1,11 +1,11 @@
 /** `cadastre audit replay`: the tree as it was at a point in time, and what changed since. */
-import { journalErrors } from "#audit/JournalStream.ts"
 import * as PastTree from "#audit/PastTree.ts"
 import { replay } from "#audit/Replay.ts"
 import { Exit, type Run } from "#cli/Command.ts"
-import { UsageError, withAudit } from "#cli/Connect.ts"
+import { withAudit } from "#cli/Connect.ts"
+import { sequenceAt } from "#cli/Moment.ts"
 import { attributesJson, note, plural, say, sayJson, text } from "#cli/Output.ts"
-import { parseTime } from "#cli/Time.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { Client, type ClientService } from "#client/Client.ts"
 import { PosixError } from "#client/ClientError.ts"
 import { join, pathOf, split, ZONES } from "#client/FileSystem.ts"
@@ -60,19 +60,6 @@ const stateAt = (client: ClientService, zone: number, at: string) =>
     const { state } = yield* replay(client, zone, until)
     if (state.sequence === 0) return yield* new UsageError({ message: `zone ${zone} did not exist at ${at}` })
     return state
-  })
-
-const sequenceAt = (client: ClientService, zone: number, at: string) =>
-  Effect.gen(function*() {
-    if (at === "now") return Number.MAX_SAFE_INTEGER
-    if (/^[0-9]+$/.test(at)) return Number(at)
-    const time = parseTime(at)
-    if (time === undefined) {
-      return yield* new UsageError({ message: `${at} is neither a time nor the number of an event` })
-    }
-    return yield* client.anyRunner((runner) => runner.SequenceAt({ zone, ...time })).pipe(
-      Effect.catchTags(journalErrors)
-    )
   })
 
 type View = (state: ZoneState, inode: Inode, path: ByteString, asJson: boolean) => void

@@ -1,6 +1,6 @@
 /** `cadastre cat`: prints files. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { withClient } from "#cli/Connect.ts"
+import { withView } from "#cli/Connect.ts"
 import { PosixError } from "#client/ClientError.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import { Errno } from "#domain/Errno.ts"
@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
 export const run: Run = (paths, options) =>
-  withClient(
+  withView(
     options,
     Effect.gen(function*() {
       const offset = (options["offset"] as number | undefined) ?? 0

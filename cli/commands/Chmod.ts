@@ -1,8 +1,8 @@
 /** `cadastre chmod`: changes permissions. */
 import { changeAttributes } from "#cli/Attributes.ts"
 import type { Run } from "#cli/Command.ts"
-import { UsageError } from "#cli/Connect.ts"
 import * as ModeChange from "#cli/ModeChange.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import * as Mode from "#domain/Mode.ts"
 import * as Effect from "effect/Effect"
 

@@ -1,8 +1,8 @@
 /** `cadastre chown`: changes owner and group. */
 import { changeAttributes } from "#cli/Attributes.ts"
 import type { Run } from "#cli/Command.ts"
-import { UsageError } from "#cli/Connect.ts"
 import { idOf } from "#cli/Identity.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import * as Effect from "effect/Effect"
 
 export const run: Run = ([given = "", ...paths], options) =>

@@ -1,10 +1,11 @@
 /** `cadastre cp`: copies within the file system, by reference: blocks are shared, no data moves. */
 import type { Run } from "#cli/Command.ts"
-import { UsageError, withClient } from "#cli/Connect.ts"
+import { withClient } from "#cli/Connect.ts"
 import * as Progress from "#cli/Progress.ts"
 import * as Target from "#cli/Target.ts"
 import { duplicate } from "#cli/transfer/Duplicate.ts"
 import { Report } from "#cli/transfer/Report.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import { Errno, nameOf, textOf } from "#domain/Errno.ts"
 import * as Mode from "#domain/Mode.ts"

@@ -1,6 +1,6 @@
 /** `cadastre du`: how much folders hold. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { withClient } from "#cli/Connect.ts"
+import { withView } from "#cli/Connect.ts"
 import { bytes, plural, say, sayJson, text } from "#cli/Output.ts"
 import { below } from "#cli/Walk.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
@@ -18,7 +18,7 @@ interface Sum {
 }
 
 export const run: Run = (args, options) =>
-  withClient(
+  withView(
     options,
     Effect.gen(function*() {
       const fs = yield* FileSystem

@@ -1,13 +1,14 @@
 /** `cadastre get`: copies files and folders out of the file system, or one file to standard output. */
 import { Exit, type Run } from "#cli/Command.ts"
 import { printFile } from "#cli/commands/Cat.ts"
-import { UsageError, withClient } from "#cli/Connect.ts"
+import { withView } from "#cli/Connect.ts"
 import * as LocalFiles from "#cli/local/LocalFiles.ts"
 import { note } from "#cli/Output.ts"
 import * as Progress from "#cli/Progress.ts"
 import * as Target from "#cli/Target.ts"
 import { download } from "#cli/transfer/Download.ts"
 import { Report } from "#cli/transfer/Report.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import { toBytes } from "#domain/ByteString.ts"
 import { Limits } from "#domain/Limits.ts"
@@ -16,7 +17,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 export const run: Run = (args, options) =>
-  withClient(
+  withView(
     options,
     Effect.gen(function*() {
       const { sources, target } = yield* Target.splitArguments(args)

@@ -1,6 +1,6 @@
 /** `cadastre ls`: lists folders. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { withClient } from "#cli/Connect.ts"
+import { withView } from "#cli/Connect.ts"
 import { attributesJson, complain, say, sayJson, text } from "#cli/Output.ts"
 import {
   type DirectoryEntry,
@@ -26,7 +26,7 @@ interface Style {
 }
 
 export const run: Run = (args, options) =>
-  withClient(
+  withView(
     options,
     Effect.gen(function*() {
       const fs = yield* FileSystem

@@ -1,7 +1,8 @@
 /** `cadastre mkdir`: makes folders. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { UsageError, withClient } from "#cli/Connect.ts"
+import { withClient } from "#cli/Connect.ts"
 import { complain, sayJson, text } from "#cli/Output.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { PosixError } from "#client/ClientError.ts"
 import { FileSystem, type FileSystemService, join, pathOf, split } from "#client/FileSystem.ts"
 import type { ByteString } from "#domain/ByteString.ts"

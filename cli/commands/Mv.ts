@@ -1,8 +1,9 @@
 /** `cadastre mv`: moves or renames. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { UsageError, withClient } from "#cli/Connect.ts"
+import { withClient } from "#cli/Connect.ts"
 import { complain, sayJson, text } from "#cli/Output.ts"
 import * as Target from "#cli/Target.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { PosixError } from "#client/ClientError.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import { Errno } from "#domain/Errno.ts"

@@ -1,7 +1,8 @@
 /** `cadastre runner`: one runner of a cluster, configured by the environment. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { runMain, UsageError } from "#cli/Connect.ts"
+import { runMain } from "#cli/Connect.ts"
 import { note } from "#cli/Output.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import * as Configuration from "#runners/Configuration.ts"
 import * as Server from "#runners/Server.ts"
 import { format } from "#transport/Connection.ts"

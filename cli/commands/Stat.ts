@@ -1,6 +1,6 @@
 /** `cadastre stat`: all attributes of files. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { withClient } from "#cli/Connect.ts"
+import { withView } from "#cli/Connect.ts"
 import { attributesJson, complain, say, sayJson, text } from "#cli/Output.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
@@ -8,7 +8,7 @@ import * as Mode from "#domain/Mode.ts"
 import * as Effect from "effect/Effect"
 
 export const run: Run = (paths, options) =>
-  withClient(
+  withView(
     options,
     Effect.gen(function*() {
       const fs = yield* FileSystem

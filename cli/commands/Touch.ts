@@ -1,8 +1,9 @@
 /** `cadastre touch`: sets times, or makes empty files. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { UsageError, withClient } from "#cli/Connect.ts"
+import { withClient } from "#cli/Connect.ts"
 import { sayJson, text } from "#cli/Output.ts"
 import { parseTime } from "#cli/Time.ts"
+import { UsageError } from "#cli/UsageError.ts"
 import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 import * as Effect from "effect/Effect"

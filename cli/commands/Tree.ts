@@ -1,6 +1,6 @@
 /** `cadastre tree`: draws a folder and what is below it. */
 import { Exit, type Run } from "#cli/Command.ts"
-import { withClient } from "#cli/Connect.ts"
+import { withView } from "#cli/Connect.ts"
 import { attributesJson, plural, say, sayJson, text } from "#cli/Output.ts"
 import {
   type DirectoryEntry,
@@ -21,7 +21,7 @@ interface Counts {
 }
 
 export const run: Run = (args, options) =>
-  withClient(
+  withView(
     options,
     Effect.gen(function*() {
       const fs = yield* FileSystem

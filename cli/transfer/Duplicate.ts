@@ -7,19 +7,24 @@ import type { Report } from "#cli/transfer/Report.ts"
 import type { Found } from "#cli/Walk.ts"
 import { type Command, command } from "#client/Client.ts"
 import { type FileSystemService, join } from "#client/FileSystem.ts"
+import * as Acl from "#domain/Acl.ts"
 import type { Attributes } from "#domain/Attributes.ts"
 import { type ByteString, toText } from "#domain/ByteString.ts"
 import type { Outcome } from "#domain/codec/MessageCodec.ts"
 import { Errno, nameOf, textOf } from "#domain/Errno.ts"
+import type { Extent } from "#domain/Extents.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
+import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
-import type { ReplyOf } from "#domain/Operations.ts"
+import type { ReplyOf, RequestOf } from "#domain/Operations.ts"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
 export interface DuplicateOptions {
   readonly preserve: boolean
   readonly umask: number
+  /** Extended attributes and lists of access as well, and the links between the files that are copied. */
+  readonly exact?: boolean
 }
 
 interface Place {
@@ -81,7 +86,8 @@ export const duplicate =
           const created = command("create", {
             parent: to.inode,
             name: to.name,
-            mode: attributes.mode & Mode.RWX,
+            // Writable for now: the mode comes last.
+            mode: options.exact === true ? PRIVATE_FILE : attributes.mode & Mode.RWX,
             umask,
             exclusive: false,
             truncate: true,
@@ -101,14 +107,59 @@ export const duplicate =
             })
             return [created, copied, ...attributesOf(attributes, -2)]
           }
-          // From another zone: its extents are read there and written here.
+          // From another zone, or from the past: its extents are read there and written here.
           const extents = yield* Stream.runCollect(fs.extents(attributes.inode, found.path))
+          const pieces = piecesOf([...extents], size)
           const writes: Array<Command> = []
-          for (const { length, offset, slice, sliceBytes, sliceOffset } of extents) {
-            const pieces = [{ length, slice, sliceOffset, sliceBytes }]
-            writes.push(command("write", { inode: -1 - writes.length, handle: 0, offset, append: false, pieces }))
+          let offset = 0
+          for (let first = 0; first < pieces.length; first += Limits.extentsPerWriteMax) {
+            const some = pieces.slice(first, first + Limits.extentsPerWriteMax)
+            writes.push(command("write", { inode: -1 - writes.length, handle: 0, offset, append: false, pieces: some }))
+            offset += some.reduce((sum, { length }) => sum + length, 0)
           }
           return [created, ...writes, ...attributesOf(attributes, -1 - writes.length)]
+        })
+
+      /** Extended attributes, instead of those that its new folder gave to the copy. */
+      const xattrsOf = ({ attributes, path }: Found, inodeAt: (index: number) => number) =>
+        Effect.gen(function*() {
+          if (options.exact !== true) return []
+          const { names } = yield* fs.call("listXattrs", { inode: attributes.inode }, path)
+          const values = yield* Effect.forEach(names, (name) =>
+            Effect.map(fs.call("getXattr", { inode: attributes.inode, name }, path), ({ value }) => ({ name, value })))
+          const lists = Mode.isSymlink(attributes.mode) ? [] : [Acl.ACCESS, Acl.DEFAULT]
+          return [
+            ...lists.map((name, index) =>
+              command("removeXattr", { inode: inodeAt(index), name })
+            ),
+            ...values.map((xattr, index) =>
+              command("setXattr", { inode: inodeAt(lists.length + index), ...xattr, mode: "either" })
+            )
+          ]
+        })
+
+      /** The copies of files that have several names. */
+      const copies = new Map<number, number>()
+
+      /** A further name for a copy, or a first one that others will share. */
+      const linked = (found: Found, to: Place, step: Batcher.Step) =>
+        Effect.gen(function*() {
+          const { inode } = found.attributes
+          const copy = copies.get(inode)
+          const { inode: parent, name } = to
+          if (copy !== undefined) {
+            const onLink = onOutcomes(join(to.path, name), 0, false)
+            return yield* batcher.deliver([{
+              commands: [command("link", { inode: copy, parent, name })],
+              onOutcomes: onLink
+            }])
+          }
+          const onFirst = (outcomes: ReadonlyArray<Outcome>): void => {
+            const made = outcomes[0]?.reply as ReplyOf<"create"> | undefined
+            if (made !== undefined) copies.set(inode, made.attributes.inode)
+            step.onOutcomes(outcomes)
+          }
+          return yield* batcher.deliver([{ commands: step.commands, onOutcomes: onFirst }])
         })
 
       const one = (found: Found, to: Place) =>
@@ -119,12 +170,21 @@ export const duplicate =
             const made = yield* makeFolder(found, to)
             if (made === undefined) return
             folders.push({ source: found, inode: made, path: at })
-            folderSteps.push({ commands: attributesOf(attributes, made), onOutcomes: () => undefined })
+            folderSteps.push({
+              commands: [...attributesOf(attributes, made), ...yield* xattrsOf(found, () => made)],
+              onOutcomes: (outcomes) => {
+                const failure = outcomes.find(({ errno }) => errno !== 0)
+                if (options.exact === true && failure !== undefined) failedWith(at, failure.errno)
+              }
+            })
             return
           }
           const regular = Mode.isRegular(attributes.mode)
-          const commands = regular ? yield* fileCommands(found, to) : yield* otherCommands(found, to)
-          steps.push({ commands, onOutcomes: onOutcomes(at, attributes.size, regular) })
+          const making = regular ? yield* fileCommands(found, to) : yield* otherCommands(found, to)
+          const commands = [...making, ...yield* xattrsOf(found, (index) => -making.length - index)]
+          const step = { commands, onOutcomes: onOutcomes(at, attributes.size, regular) }
+          if (options.exact === true && attributes.nlink > 1) return yield* linked(found, to, step)
+          steps.push(step)
           if (steps.length >= STEPS_MAX) yield* flush
         })
 
@@ -186,3 +246,22 @@ export const duplicate =
     }))
 
 const PRIVATE_FOLDER = 0o700
+const PRIVATE_FILE = 0o600
+
+/** Extents and the holes around them, one behind the other. */
+const piecesOf = (extents: ReadonlyArray<Extent>, size: number): ReadonlyArray<Piece> => {
+  const pieces: Array<Piece> = []
+  let at = 0
+  const skipTo = (offset: number): void => {
+    if (offset > at) pieces.push({ length: offset - at, slice: 0, sliceOffset: 0, sliceBytes: 0 })
+  }
+  for (const { length, offset, slice, sliceBytes, sliceOffset } of extents) {
+    skipTo(offset)
+    pieces.push({ length, slice, sliceOffset, sliceBytes })
+    at = offset + length
+  }
+  skipTo(size)
+  return pieces
+}
+
+type Piece = RequestOf<"write">["pieces"][number]
