@@ -554,12 +554,12 @@ export class BatchReader {
         return { _tag: "ZoneFounded", zone: r.varint(), mode: r.u16(), uid: r.varint(), gid: r.varint() }
       case Tag.SnapshotTaken: {
         const directory = this.inode()
-        const name = this.name()
+        const name = this.nameRead()
         const uid = r.varint()
         return { _tag: "SnapshotTaken", directory, name, uid, path: r.string(Limits.pathBytesMax) }
       }
       case Tag.SnapshotRemoved:
-        return { _tag: "SnapshotRemoved", directory: this.inode(), name: this.name() }
+        return { _tag: "SnapshotRemoved", directory: this.inode(), name: this.nameRead() }
       default:
         return r.fail(`unknown event ${tag}`)
     }

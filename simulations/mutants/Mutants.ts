@@ -8,6 +8,7 @@ import { ownership } from "#simulations/mutants/Ownership.ts"
 import { recovering } from "#simulations/mutants/Recovering.ts"
 import { requests } from "#simulations/mutants/Requests.ts"
 import { sessions } from "#simulations/mutants/Sessions.ts"
+import { snapshots } from "#simulations/mutants/Snapshots.ts"
 import { storing } from "#simulations/mutants/Storing.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -19,5 +20,6 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...locking,
   ...recovering,
   ...storing,
-  ...archiving
+  ...archiving,
+  ...snapshots
 ]

@@ -12,12 +12,22 @@ import type { Dice } from "#domain/testing/Dice.ts"
 import type { Recording } from "#simulations/history/Recorder.ts"
 import * as Effect from "effect/Effect"
 
+/** A snapshot that some client has taken, and how far its removal is. */
+export interface TakenSnapshot {
+  readonly directory: number
+  readonly name: string
+  readonly sequence: number
+  removal: "none" | "begun" | "done"
+}
+
 /** Inodes that some client has heard of, whether they still are or not; the oldest are forgotten. */
 export class Known {
   readonly directories: Array<number>
   readonly files: Array<number> = []
   /** What the state of zones was. */
   readonly moments: Array<{ readonly zone: number; readonly sequence: number; readonly digest: Uint8Array }> = []
+
+  readonly snapshots: Array<TakenSnapshot> = []
 
   constructor(zones: number) {
     this.directories = Array.from({ length: zones }, (_, zone) => InodeNumber.rootOf(zone))

@@ -12,6 +12,7 @@ import { openDirectories } from "#simulations/workloads/OpenDirectories.ts"
 import { openFiles } from "#simulations/workloads/OpenFiles.ts"
 import { ownFiles } from "#simulations/workloads/OwnFiles.ts"
 import { renameStorm } from "#simulations/workloads/RenameStorm.ts"
+import { snapshots } from "#simulations/workloads/Snapshots.ts"
 import { timeTravel } from "#simulations/workloads/TimeTravel.ts"
 import { tinyLocks } from "#simulations/workloads/TinyLocks.ts"
 import { watched } from "#simulations/workloads/Watched.ts"
@@ -30,7 +31,8 @@ export const workloads = {
   ownFiles,
   lockRanges,
   tinyLocks,
-  timeTravel
+  timeTravel,
+  snapshots
 } as const satisfies { readonly [name: string]: Workload }
 
 export type WorkloadName = keyof typeof workloads
