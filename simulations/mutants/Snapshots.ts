@@ -45,11 +45,11 @@ export const snapshots: ReadonlyArray<Mutant> = [
     scenario
   },
   {
-    name: "snapshot-taken-too-early",
-    about: "A snapshot shows the event before its own.",
+    name: "snapshot-taken-too-late",
+    about: "A snapshot shows the event after its own, too.",
     file: "domain/Evolve.ts",
     find: "state.snapshots.push({ directory, name, sequence: state.sequence,",
-    replace: "state.snapshots.push({ directory, name, sequence: state.sequence - 1,",
+    replace: "state.snapshots.push({ directory, name, sequence: state.sequence + 1,",
     scenario
   },
   {
