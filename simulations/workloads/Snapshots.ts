@@ -8,9 +8,11 @@ import { replay } from "#audit/Replay.ts"
 import type { Attributes } from "#domain/Attributes.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import type { Hands, TakenSnapshot, Workload } from "#simulations/workloads/Hands.ts"
+import { create } from "#simulations/workloads/Namespace.ts"
 import * as Effect from "effect/Effect"
 
 const REMEMBERED_MAX = 32
+const NAMES = ["a", "b", "c", "d", "e"]
 
 export const snapshots: Workload = (hands) => {
   const { dice, known } = hands
@@ -30,11 +32,17 @@ export const snapshots: Workload = (hands) => {
   }
 }
 
-const take = ({ call, dice, known }: Hands): Effect.Effect<void> =>
+/** In the midst of a row, usually: a change of the directory goes with it in one message. */
+const take = (hands: Hands): Effect.Effect<void> =>
   Effect.gen(function*() {
+    const { call, dice, known } = hands
     const directory = dice.of(known.directories)
     const name = known.freshName()
-    const reply = yield* call("takeSnapshot", { directory, name, path: "/somewhere" })
+    const [reply] = yield* Effect.zip(
+      call("takeSnapshot", { directory, name, path: "/somewhere" }),
+      create(hands, directory, dice.of(NAMES), false),
+      { concurrent: true }
+    )
     if (reply === undefined) return
     known.snapshots.push({ directory, name, sequence: reply.snapshot.sequence, removal: "none" })
     if (known.snapshots.length > REMEMBERED_MAX) known.snapshots.shift()
@@ -70,7 +78,10 @@ const browse = ({ client, complain }: Hands, { directory, name, sequence }: Take
     const zone = InodeNumber.zoneOf(directory)
     const numberOf = (inode: number): number => client.past.numberOf({ zone, sequence }, inode) as number
     const request = { inode: numberOf(directory), handle: 0, after: "", count: 8000, plus: true }
-    const { entries } = yield* client.call("readDirectory", request)
+    const { entries } = yield* client.call("readDirectory", request).pipe(
+      Effect.tapErrorTag("PosixError", ({ message }) => Effect.sync(() => complain(`snapshot ${name}: ${message}`))),
+      Effect.tapErrorTag("RequestRefused", ({ message }) => Effect.sync(() => complain(`snapshot ${name}: ${message}`)))
+    )
     const shown = entries.map((entry) => lineOf(entry.name, entry.attributes as Attributes))
     const { state } = yield* replay(client, zone, sequence)
     const told = PastTree.list(state, state.expect(directory)).map((entry) =>
@@ -79,11 +90,7 @@ const browse = ({ client, complain }: Hands, { directory, name, sequence }: Take
     if (shown.join() === told.join()) return
     complain(`snapshot ${name} of zone ${zone} shows ${shown.join()}, its history has ${told.join()}`)
   }).pipe(
-    Effect.catchTags({
-      PosixError: ({ message }) => Effect.sync(() => complain(`snapshot ${name} is refused: ${message}`)),
-      RequestRefused: ({ message }) => Effect.sync(() => complain(`snapshot ${name} is refused: ${message}`)),
-      HistoryBroken: ({ message }) => Effect.sync(() => complain(message))
-    }),
+    Effect.catchTag("HistoryBroken", ({ message }) => Effect.sync(() => complain(message))),
     Effect.ignore
   )
 
