@@ -155,9 +155,13 @@ export class EntryTree {
 
   /** Adds the key to the leaf where the way ends and the cursor is. */
   private insertInto(leaf: number, inode: number): void {
-    const { branches, editor, key, length } = this
+    const { branches, editor, key, length, pages } = this
     const place = editor.place()
-    this.boundLength = place === countOf(this.pages.bytes, this.pages.at) ? branches.bound(this.bound) : -1
+    this.boundLength = -1
+    if (place === countOf(pages.bytes, pages.at)) {
+      this.boundLength = branches.bound(this.bound)
+      pages.locate(leaf)
+    }
     if (this.insert(leaf, place, inode) || this.insertApart(leaf, place, inode)) return
     const half = branches.descend(key)
     this.seek(half, length)
@@ -175,6 +179,7 @@ export class EntryTree {
   /** Whether the key belongs into the finger's leaf behind it, and can go there. The cursor is at its place then. */
   private goesOn(): boolean {
     const { cursor, finger, key, last, length, pages } = this
+    // The leaf need not be the key's: that it is absent is no reason to ask for it.
     if (finger.leaf === 0 || pages.isAbsent(finger.leaf)) return false
     let shared = 0
     while (shared < length && key[shared] === last[shared]) shared++

@@ -147,6 +147,7 @@ export class InodeTable {
     for (let column = 0; column < COLUMNS; column++) check(column, cells[column] as number)
     if (this.locate(inode)) throw new RangeError(`inode ${inode} is there already`)
     const work = this.page === 0 ? this.begin(this.range) : this.work ?? this.unpack()
+    this.pages.touch(work.page)
     const slot = inode - work.range * RANKS
     for (let column = 0; column < COLUMNS; column++) work.values[column * RANKS + slot] = cells[column] as number
     this.added(work, slot)
@@ -176,6 +177,7 @@ export class InodeTable {
     check(Column.mtimeNanos, nanos)
     if (this.locate(inode)) return false
     const work = this.page === 0 ? this.begin(this.range) : this.work ?? this.unpack()
+    this.pages.touch(work.page)
     const slot = inode - work.range * RANKS
     const { values } = work
     values[Column.mode * RANKS + slot] = mode
@@ -201,7 +203,6 @@ export class InodeTable {
     work.count++
     work.changed = ++this.changes
     this.size++
-    this.pages.touch(work.page)
     if (work.count === RANKS) this.pack(work)
   }
 
