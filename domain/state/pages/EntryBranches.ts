@@ -22,6 +22,9 @@ const HEADER_BYTES = 8
 const HEADER_WORDS = HEADER_BYTES / 4
 /** Bytes of all separators of a node: with the bookkeeping they fit a slot even if they have nothing in common. */
 const SEPARATORS_BYTES_MAX = SLOT_BYTES_MAX - HEADER_BYTES - 11 * CHILDREN_MAX - KEY_BYTES_MAX
+/** Of a node that is changed where it lies, with what a child costs there besides its tail. */
+const SPLICED_BYTES_MAX = 4096
+const CHILD_BYTES = 4 + HEAD_BYTES + 2
 const LEVELS_MAX = 12
 
 export const lengthOf = (bytes: Uint8Array, at: number): number => short(bytes, at + 4)
@@ -137,6 +140,7 @@ export class EntryBranches {
     }
     const node = this.nodes[level] as number
     const place = (this.places[level] as number) + 1
+    if (this.splice(node, place, bytes, from, length, child)) return
     list.clear()
     this.unpack(node, 0, place)
     list.push(0, bytes, from, length, child)
@@ -152,6 +156,54 @@ export class EntryBranches {
     this.pack(node, 0, cut)
     const right = this.create(cut, list.count)
     this.insertAt(level + 1, divider, 0, divider.length, right)
+  }
+
+  /** Adds a child without taking the node apart, if it has room and the separator begins with its prefix. */
+  private splice(
+    node: number,
+    place: number,
+    bytes: Uint8Array,
+    from: number,
+    length: number,
+    child: number
+  ): boolean {
+    const { pages, pages: { slab } } = this
+    const address = pages.addressOf(node)
+    const old = slab.chunkOf(address)
+    const at = slab.offsetOf(address)
+    const count = countOf(old, at)
+    const prefix = short(old, at + 2)
+    const tail = Math.max(0, length - prefix - HEAD_BYTES)
+    const size = lengthOf(old, at) + CHILD_BYTES + tail
+    if (count < 2 || count === CHILDREN_MAX || length < prefix || size > SPLICED_BYTES_MAX) return false
+    const text = prefixAt(at, count)
+    for (let i = 0; i < prefix; i++) if (old[text + i] !== bytes[from + i]) return false
+    const words = slab.wordsOf(address)
+    const heads = (at >>> 2) + HEADER_WORDS
+    const children = HEADER_WORDS + count + 1
+    packedWords.set(words.subarray(heads, heads + place), HEADER_WORDS)
+    packedWords[HEADER_WORDS + place] = headOf(bytes, from + prefix, from + length)
+    packedWords.set(words.subarray(heads + place, heads + count + place), HEADER_WORDS + place + 1)
+    packedWords[children + place] = child
+    packedWords.set(words.subarray(heads + count + place, heads + 2 * count), children + place + 1)
+    let end = copy(packed, prefixAt(0, count + 1), old, text, prefix)
+    const ends = text + prefix
+    const tails = ends + 2 * (count - 1)
+    const start = place === 1 ? 0 : short(old, ends + 2 * (place - 2))
+    for (let i = 1; i <= count; i++) {
+      const before = i < place ? short(old, ends + 2 * (i - 1)) : i === place ? start : short(old, ends + 2 * (i - 2))
+      putShort(packed, end, i < place ? before : before + tail)
+      end += 2
+    }
+    end = copy(packed, end, old, tails, start)
+    end = copy(packed, end, bytes, from + prefix + HEAD_BYTES, tail)
+    copy(packed, end, old, tails + start, at + lengthOf(old, at) - tails - start)
+    packed.fill(0, 0, HEADER_BYTES)
+    packed[0] = count + 1
+    putShort(packed, 2, prefix)
+    putShort(packed, 4, size)
+    this.fit(node, size)
+    return true
   }
 
   private removeAt(level: number, place: number): void {
@@ -287,8 +339,12 @@ export class EntryBranches {
 
   /** Makes a node of the list's keys `from` to `to`. */
   private pack(node: number, from: number, to: number): void {
+    this.fit(node, written(from, to))
+  }
+
+  /** Gives a node the first `length` bytes of `packed`. */
+  private fit(node: number, length: number): void {
     const { pages } = this
-    const length = written(from, to)
     if (capacityFor(length) === pages.capacity(node)) pages.touch(node)
     else pages.resize(node, length, 0)
     this.put(node, length)
@@ -307,6 +363,13 @@ export class EntryBranches {
     const address = this.pages.addressOf(node)
     copy(slab.chunkOf(address), slab.offsetOf(address), packed, 0, length)
   }
+}
+
+/** The first bytes of a separator behind the prefix, as a number. */
+const headOf = (bytes: Uint8Array, start: number, stop: number): number => {
+  let head = 0
+  for (let i = 0; i < HEAD_BYTES; i++) head = (head << 8) | (start + i < stop ? bytes[start + i] as number : 0)
+  return head
 }
 
 /** Writes a node of the list's keys `from` to `to` to `packed`, and answers its bytes. */
@@ -328,9 +391,7 @@ const written = (from: number, to: number): number => {
     if (place === from) continue
     const start = (list.starts[place] as number) + prefix
     const stop = list.starts[place + 1] as number
-    let head = 0
-    for (let i = 0; i < HEAD_BYTES; i++) head = (head << 8) | (start + i < stop ? list.bytes[start + i] as number : 0)
-    packedWords[index] = head
+    packedWords[index] = headOf(list.bytes, start, stop)
     if (start + HEAD_BYTES < stop) {
       end = copy(packed, end, list.bytes, start + HEAD_BYTES, stop - start - HEAD_BYTES)
     }
