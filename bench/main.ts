@@ -3,11 +3,12 @@
  * last line of standard output is one object.
  */
 import { engine } from "#bench/Engine.ts"
+import { load } from "#bench/Load.ts"
 import { memory } from "#bench/Memory.ts"
 import { replay } from "#bench/Replay.ts"
 import { type Bench, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
 
-const benches = new Map<string, Bench>([["engine", engine], ["memory", memory], ["replay", replay]])
+const benches = new Map<string, Bench>([["engine", engine], ["load", load], ["memory", memory], ["replay", replay]])
 
 interface MainOptions extends BenchOptions {
   readonly name: string
