@@ -7,6 +7,7 @@ import type { TransportError } from "#client/ClientError.ts"
 import * as Batch from "#domain/Batch.ts"
 import { Contradiction, ZoneState } from "#domain/state/ZoneState.ts"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
 export interface Replayed {
@@ -16,15 +17,26 @@ export interface Replayed {
   readonly bytes: number
 }
 
+/** Brings the state past a batch, as `Batch.apply` does. */
+export type Apply<E> = (
+  state: ZoneState,
+  batch: Batch.Batch,
+  answered: ReadonlyMap<number, number>
+) => Effect.Effect<void, E>
+
+const plainly: Apply<never> = (state, batch, answered) => Effect.sync(() => Batch.apply(state, batch, answered))
+
 /**
- * The zone's state after the command that event `until` belongs to, or at its end. `onRow` is told how far it is.
+ * The zone's state after the command that event `until` belongs to, or at its end. `onRow` is told how far it is;
+ * `apply` may look at what happens.
  */
-export const replay = (
+export const replay = <E = never>(
   client: ClientService,
   zone: number,
   until: number,
-  onRow: (sequence: number) => void = () => undefined
-): Effect.Effect<Replayed, JournalStream.HistoryBroken | TransportError> =>
+  onRow: (sequence: number) => void = () => undefined,
+  apply: Apply<E> = plainly
+): Effect.Effect<Replayed, JournalStream.HistoryBroken | TransportError | E> =>
   Effect.suspend(() => {
     const state = new ZoneState(zone)
     let rows = 0
@@ -39,7 +51,10 @@ export const replay = (
           onRow(row.last)
           const part = Batch.upTo(batch, row.first, until)
           const last = part === batch ? row.last : row.first - 1 + Batch.eventCount(part)
-          return applied(state, part, answered, row.first, last)
+          return Effect.zipRight(
+            applied(state, apply(state, part, answered), row.first),
+            endsAt(state, row.first, last)
+          )
         }, { discard: true })
       }),
       Effect.map(() => ({ state, rows, bytes }))
@@ -56,23 +71,27 @@ const floorsOf = (page: Iterable<JournalStream.AuditedBatch>, until: number): Re
   return highest
 }
 
-const applied = (
+/** What the journal contradicts is its own fault. */
+const applied = <E>(
   state: ZoneState,
-  batch: Batch.Batch,
-  answered: ReadonlyMap<number, number>,
-  first: number,
-  last: number
-): Effect.Effect<void, JournalStream.HistoryBroken> =>
-  Effect.suspend(() => {
-    const broken = (sequence: number, reason: string): Effect.Effect<never, JournalStream.HistoryBroken> =>
-      Effect.fail(new JournalStream.HistoryBroken({ zone: state.zone, sequence, reason }))
-    try {
-      Batch.apply(state, batch, answered)
-    } catch (cause) {
-      if (cause instanceof Contradiction) return broken(Math.max(first, cause.sequence), cause.message)
-      throw cause
-    }
-    return state.sequence === last
+  applying: Effect.Effect<void, E>,
+  first: number
+): Effect.Effect<void, JournalStream.HistoryBroken | E> =>
+  Effect.catchSomeDefect(applying, (defect) =>
+    defect instanceof Contradiction
+      ? Option.some(broken(state, Math.max(first, defect.sequence), defect.message))
+      : Option.none())
+
+const endsAt = (state: ZoneState, first: number, last: number): Effect.Effect<void, JournalStream.HistoryBroken> =>
+  Effect.suspend(() =>
+    state.sequence === last
       ? Effect.void
-      : broken(first, `the row says it ends at ${last}, it ends at ${state.sequence}`)
-  })
+      : broken(state, first, `the row says it ends at ${last}, it ends at ${state.sequence}`)
+  )
+
+const broken = (
+  { zone }: ZoneState,
+  sequence: number,
+  reason: string
+): Effect.Effect<never, JournalStream.HistoryBroken> =>
+  Effect.fail(new JournalStream.HistoryBroken({ zone, sequence, reason }))

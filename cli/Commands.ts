@@ -33,6 +33,12 @@ const daysOf = (text: string): number => {
 /** A century. */
 const DAYS_MAX = 36_525
 
+const whatIf = {
+  flags: "--retention <days>",
+  description: "as if the history were kept so long (the cluster's setting, for ever without one)",
+  parse: daysOf
+}
+
 const positive = (what: string) => (text: string): number => {
   const value = Number(text)
   if (text.trim() === "" || !(value > 0)) throw new Error(`a number of ${what} is wanted`)
@@ -70,6 +76,11 @@ export const commands: ReadonlyArray<Command> = [
       {
         flags: "--journal-retention <days>",
         description: "how long archived journal rows stay in Postgres (for ever)",
+        parse: daysOf
+      },
+      {
+        flags: "--history-retention <days>",
+        description: "how old the history may get that still keeps blocks (for ever)",
         parse: daysOf
       },
       { flags: "-d, --detach", description: "return when it is ready, leave it running" },
@@ -305,10 +316,29 @@ export const commands: ReadonlyArray<Command> = [
     name: "snapshot list",
     summary: "list snapshots",
     arguments: [{ name: "[path]", description: "folder (/)" }],
-    options: [{ flags: "-a, --all", description: "those of every folder, and of folders that are gone" }],
+    options: [
+      { flags: "-a, --all", description: "those of every folder, and of folders that are gone" },
+      { flags: "--cost", description: "files, bytes, and bytes that go with each one alone; reads the whole history" },
+      whatIf
+    ],
     examples: ["cadastre snapshot list /home", "cadastre snapshot list --all --json"],
     connects: true,
     load: () => import("#cli/commands/SnapshotList.ts")
+  },
+  {
+    name: "snapshot cost",
+    summary: "what live files, snapshots and history hold in the block store; reads the whole history",
+    options: [
+      whatIf,
+      {
+        flags: "--zone <n>",
+        description: "only this zone, as if no other shared its blocks",
+        parse: wholeNumber("a zone number")
+      }
+    ],
+    examples: ["cadastre snapshot cost", "cadastre snapshot cost --retention 30 --json"],
+    connects: true,
+    load: () => import("#cli/commands/SnapshotCost.ts")
   },
   {
     name: "snapshot rm",

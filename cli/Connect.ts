@@ -1,6 +1,7 @@
 /**
  * How a command finds its file system: by `--endpoint`, by the data folder of a local `up`, or by the environment.
  */
+import type { SlicesTooMany } from "#audit/HistoryCost.ts"
 import type { HistoryBroken } from "#audit/JournalStream.ts"
 import { Exit, type Options } from "#cli/Command.ts"
 import * as Moment from "#cli/Moment.ts"
@@ -57,7 +58,7 @@ export const withView = (
 /** The same for what reads the history, which may be found broken. */
 export const withAudit = (
   options: Options,
-  use: Effect.Effect<number, HistoryBroken | ClientError | UsageError, Client.Client | FileSystem>
+  use: Effect.Effect<number, HistoryBroken | SlicesTooMany | ClientError | UsageError, Client.Client | FileSystem>
 ): Promise<number> => connected(options, use)
 
 const connected = <E extends MainError>(
@@ -84,7 +85,7 @@ const connected = <E extends MainError>(
     return yield* Effect.provide(use, Layer.provideMerge(FileSystems.layer, client))
   }))
 
-type MainError = ClientError | UsageError | TargetUnknown | HistoryBroken
+type MainError = ClientError | UsageError | TargetUnknown | HistoryBroken | SlicesTooMany
 
 /**
  * Runs a command's effect to its end: signals interrupt it, errors are said in one line. What it logs goes to

@@ -68,7 +68,7 @@ export interface ClientService {
   /** A lock that may have to wait; giving up the wait takes it back. */
   readonly lock: (request: RequestOf<"lock">) => Effect.Effect<void, PosixError | TransportError>
   /** The numbers of the past's inodes; `call` and `callAll` take them like any others. */
-  readonly past: Pick<Past.Past, "numberOf" | "snapshotsOf">
+  readonly past: Omit<Past.Past, "callAll">
   readonly zone: (zone: number) => Effect.Effect<ZoneLink.ZoneLink>
   /** Asks any runner. */
   readonly anyRunner: <A, E>(

@@ -7,6 +7,7 @@
  */
 import type { Command } from "#client/Client.ts"
 import type { TransportError } from "#client/ClientError.ts"
+import { WRITE } from "#domain/Access.ts"
 import type { Attributes } from "#domain/Attributes.ts"
 import type { ByteString } from "#domain/ByteString.ts"
 import type { Outcome } from "#domain/codec/MessageCodec.ts"
@@ -29,6 +30,8 @@ export interface Point {
 export interface Past {
   /** The number of an inode at a point; undefined once the client looks at as many points as it may. */
   readonly numberOf: (point: Point, inode: number) => number | undefined
+  /** Attributes, of the past or not, with the number that the inode has in its zone: for people, not for calls. */
+  readonly ownOf: (attributes: Attributes) => Attributes
   /** The number of the directory's `.snapshots`. */
   readonly snapshotsOf: (directory: number) => number | undefined
   /** Commands of which at least one speaks of the past. */
@@ -99,12 +102,15 @@ export const make = ({ live, submit }: PastOptions): Past => {
 
   /** Reads at a point, their replies with this client's numbers. */
   const read = (point: Point, commands: ReadonlyArray<Command>) =>
-    Effect.map(submit(point, commands.map(here)), (outcomes) =>
-      outcomes.map((outcome, index) =>
-        outcome.errno === 0
-          ? { errno: 0, reply: numbered(point, commands[index] as Command, outcome.reply) } as const
-          : outcome
-      ))
+    Effect.map(
+      submit(point, commands.map(here)),
+      (outcomes) => outcomes.map((outcome, index) => answered(point, commands[index] as Command, outcome))
+    )
+
+  const answered = (point: Point, command: Command, outcome: Outcome): Outcome => {
+    if ((outcome.errno === 0 || outcome.errno === Errno.EACCES) && asksToWrite(command)) return { errno: Errno.EROFS }
+    return outcome.errno === 0 ? ok(numbered(point, command, outcome.reply)) : outcome
+  }
 
   const numbered = (point: Point, { operation }: Command, reply: unknown): unknown => {
     const own = (attributes: Attributes): Attributes => ({ ...attributes, inode: expect(point, attributes.inode) })
@@ -164,7 +170,7 @@ export const make = ({ live, submit }: PastOptions): Past => {
           return attributes === undefined ? { errno } : ok({ attributes })
         }
         case operations.testAccess.code:
-          return ok(undefined)
+          return asksToWrite({ operation, request }) ? { errno: Errno.EROFS } : ok(undefined)
         case operations.listXattrs.code:
           return ok({ names: [] })
         case operations.getXattr.code:
@@ -217,6 +223,8 @@ export const make = ({ live, submit }: PastOptions): Past => {
 
   return {
     numberOf,
+    ownOf: (attributes) =>
+      isPast(attributes.inode) ? { ...attributes, inode: found(attributes.inode).inode } : attributes,
     snapshotsOf: (directory) => numberOf({ zone: InodeNumber.zoneOf(directory), sequence: 0 }, directory),
     callAll: (commands) => {
       const routes = commands.map(({ operation, request }) => operation.routeOf(request))
@@ -243,3 +251,7 @@ type Reply<Name extends OperationName> =
   | { readonly errno: Exclude<Errno, 0>; readonly reply?: never }
 
 const ok = (reply: unknown): Outcome => ({ errno: 0, reply })
+
+/** Of a test of access: whether it would write, which nobody may in the past. */
+const asksToWrite = ({ operation, request }: Command): boolean =>
+  operation.code === operations.testAccess.code && ((request as RequestOf<"testAccess">).wanted & WRITE) !== 0

@@ -28,7 +28,8 @@ const LOCATE_TIME_MAX = Duration.seconds(8)
 const JOURNAL_ROWS_MAX = 1024
 const JOURNAL_BYTES_MAX = 8 * 1024 * 1024
 
-export const layer = (cluster: ClusterRecord, address: Address) =>
+/** `historyRetention`: how old the history may get that still keeps blocks; undefined: for ever. */
+export const layer = (cluster: ClusterRecord, address: Address, historyRetention?: Duration.Duration) =>
   Api.toLayer(Effect.gen(function*() {
     const zones = yield* LocalZones
     const journal = yield* Journal
@@ -64,7 +65,8 @@ export const layer = (cluster: ClusterRecord, address: Address) =>
             cluster: cluster.id,
             zones: cluster.zones,
             version: VERSION,
-            blockStore: store.description
+            blockStore: store.description,
+            historyRetentionDays: historyRetention === undefined ? undefined : Duration.toDays(historyRetention)
           })
         ),
 

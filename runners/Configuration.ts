@@ -128,7 +128,8 @@ const settings = Config.all({
   lease: seconds("CADASTRE_LEASE_SECONDS", 4),
   sessionLease: seconds("CADASTRE_SESSION_LEASE_SECONDS", 60),
   snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000),
-  retention: Config.option(days("CADASTRE_JOURNAL_RETENTION_DAYS"))
+  retention: Config.option(days("CADASTRE_JOURNAL_RETENTION_DAYS")),
+  historyRetention: Config.option(days("CADASTRE_HISTORY_RETENTION_DAYS"))
 })
 
 /** What is missing or wrong, a line for each variable. */
@@ -165,7 +166,8 @@ export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effec
       sessionLease: given.sessionLease,
       snapshotEvents: given.snapshotEvents,
       archive: Archiver.keeping(Option.getOrUndefined(given.retention))
-    }
+    },
+    historyRetention: Option.getOrUndefined(given.historyRetention)
   }
 })
 

@@ -52,6 +52,8 @@ export interface ServerOptions {
   /** How long this runner keeps its zones without a sign of life. */
   readonly lease: Duration.Duration
   readonly zone: ZoneHost.HostConfig
+  /** How old the history may get that still keeps blocks; undefined: for ever. */
+  readonly historyRetention?: Duration.Duration | undefined
 }
 
 export interface Server {
@@ -114,7 +116,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     return { address, cluster, blockStore: description }
   })
 
-export interface AssemblyOptions extends Pick<ServerOptions, "secret" | "lease" | "zone"> {
+export interface AssemblyOptions extends Pick<ServerOptions, "secret" | "lease" | "zone" | "historyRetention"> {
   /** Where clients and other runners reach this one. */
   readonly address: Address
   readonly cluster: ClusterRecord.ClusterRecord
@@ -132,13 +134,13 @@ export interface Assembly {
 
 /** All of a runner but its storage and its listener. */
 export const assemble = (
-  { address, cluster, clusterFeed, lease, secret, zone }: AssemblyOptions
+  { address, cluster, clusterFeed, historyRetention, lease, secret, zone }: AssemblyOptions
 ): Effect.Effect<Assembly, never, Database.Database | Journal | BlockStore | Scope.Scope> =>
   Effect.gen(function*() {
     const apiFeed = makeServer(address)
     const sharding = Cluster.layer({ address, secret, zones: cluster.zones, lease, fed: clusterFeed })
     const api = RpcServer.layer(Api, { disableTracing: true, concurrency: "unbounded" }).pipe(
-      Layer.provide(ApiHandlers.layer(cluster, address)),
+      Layer.provide(ApiHandlers.layer(cluster, address, historyRetention)),
       // Fresh, or the cluster's own protocol, which is the same layer, would be taken for it.
       Layer.provide(Layer.fresh(RpcServer.layerProtocolSocketServer)),
       Layer.provide([

@@ -18,6 +18,8 @@ export interface SingleMachineOptions {
   readonly port: number | undefined
   /** How old archived rows may get in Postgres; undefined: they stay. */
   readonly retention: Duration.Duration | undefined
+  /** How old the history may get that still keeps blocks; undefined: for ever. */
+  readonly historyRetention: Duration.Duration | undefined
   /** Told of each step, for people. */
   readonly onStep: (step: string) => void
 }
@@ -63,7 +65,8 @@ export const start = (options: SingleMachineOptions): Effect.Effect<SingleMachin
           sessionLease: SESSION_LEASE,
           snapshotEvents: SNAPSHOT_EVENTS,
           archive: Archiver.keeping(options.retention)
-        }
+        },
+        historyRetention: options.historyRetention
       })
     const server = options.port === undefined
       ? yield* serverOn(last?.port ?? PORT).pipe(

@@ -24,7 +24,9 @@ export class ClusterInfo extends Schema.Class<ClusterInfo>("ClusterInfo")({
   zones: Schema.Number,
   version: Schema.String,
   /** Where blocks are kept, for people. */
-  blockStore: Schema.String
+  blockStore: Schema.String,
+  /** How old the history may get that still keeps blocks, in days; for ever where there is none. */
+  historyRetentionDays: Schema.optional(Schema.Number)
 }) {}
 
 export class ZoneLocation extends Schema.Class<ZoneLocation>("ZoneLocation")({

@@ -1,6 +1,7 @@
 /** `cadastre info`: what the cluster is and how its runners are. */
 import { Exit, type Run } from "#cli/Command.ts"
 import { withClient } from "#cli/Connect.ts"
+import { retentionText } from "#cli/HistoryCosts.ts"
 import { say, sayJson } from "#cli/Output.ts"
 import { Client } from "#client/Client.ts"
 import { RequestRefused } from "#client/ClientError.ts"
@@ -22,6 +23,7 @@ export const run: Run = (_args, options) =>
       say(`version  ${info.version}`)
       say(`zones    ${info.zones}`)
       say(`blocks   ${info.blockStore}`)
+      say(`history  kept ${retentionText(info.historyRetentionDays)}`)
       for (const { healthy, host, port } of runners) say(`runner   ${host}:${port} ${healthy ? "up" : "down"}`)
       return Exit.ok
     })

@@ -76,7 +76,12 @@ const show = (fs: FileSystemService, style: Style, path: ByteString, name: strin
       ? text((yield* fs.call("readLink", { inode: attributes.inode }, path)).target)
       : undefined
     if (style.json) {
-      sayJson({ path: text(path), name, ...attributesJson(attributes), ...target === undefined ? {} : { target } })
+      sayJson({
+        path: text(path),
+        name,
+        ...attributesJson(fs.client.past.ownOf(attributes)),
+        ...target === undefined ? {} : { target }
+      })
     } else say(style.long ? longLine(name, attributes, target) : name)
   })
 

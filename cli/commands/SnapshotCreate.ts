@@ -1,11 +1,10 @@
 /** `cadastre snapshot create`: gives the present of a folder a name. */
 import { Exit, type Run } from "#cli/Command.ts"
 import { withClient } from "#cli/Connect.ts"
-import { say, sayJson, text } from "#cli/Output.ts"
-import { snapshotJson } from "#cli/Snapshots.ts"
-import { FileSystem, join, pathOf } from "#client/FileSystem.ts"
+import { say, sayJson } from "#cli/Output.ts"
+import { snapshotJson, snapshotPath } from "#cli/Snapshots.ts"
+import { FileSystem, pathOf } from "#client/FileSystem.ts"
 import { fromText } from "#domain/ByteString.ts"
-import { SNAPSHOTS } from "#domain/Name.ts"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
@@ -20,7 +19,7 @@ export const run: Run = ([given = "/", named], options) =>
       const name = fromText(named ?? `${new Date(now).toISOString().slice(0, 19)}Z`)
       const { snapshot } = yield* fs.call("takeSnapshot", { directory: inode, name, path }, path)
       if (options["json"] === true) sayJson(snapshotJson(snapshot))
-      else say(text(join(join(path, SNAPSHOTS), name)))
+      else say(snapshotPath(snapshot))
       return Exit.ok
     })
   )

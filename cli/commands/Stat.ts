@@ -24,14 +24,15 @@ export const run: Run = (paths, options) =>
         }
         const attributes = stat.right
         const { inode } = attributes
+        const own = fs.client.past.ownOf(attributes)
         const { names } = yield* fs.call("listXattrs", { inode }, path)
         const target = Mode.isSymlink(attributes.mode)
           ? text((yield* fs.call("readLink", { inode }, path)).target)
           : undefined
         const found = {
           path: text(path),
-          ...attributesJson(attributes),
-          zone: InodeNumber.zoneOf(inode),
+          ...attributesJson(own),
+          zone: InodeNumber.zoneOf(own.inode),
           ...target === undefined ? {} : { target },
           xattrs: names.map(text)
         }

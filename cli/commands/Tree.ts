@@ -64,7 +64,11 @@ const draw = (
           : undefined
         const at = join(path, name)
         if (asJson) {
-          sayJson({ path: text(at), ...attributesJson(attributes), ...target === undefined ? {} : { target } })
+          sayJson({
+            path: text(at),
+            ...attributesJson(fs.client.past.ownOf(attributes)),
+            ...target === undefined ? {} : { target }
+          })
         } else say(`${indent}${last ? "└── " : "├── "}${text(name)}${target === undefined ? "" : ` -> ${target}`}`)
         if (!Mode.isDirectory(attributes.mode)) {
           counts.files++

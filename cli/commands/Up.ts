@@ -38,6 +38,7 @@ export const run: Run = (_args, options) => {
         host: (options["host"] as string | undefined) ?? "127.0.0.1",
         port: options["port"] as number | undefined,
         retention: retentionOf(options["journalRetention"] as number | undefined),
+        historyRetention: retentionOf(options["historyRetention"] as number | undefined),
         onStep
       })
       const ready: Ready = {

@@ -6,7 +6,7 @@ import * as Batcher from "#cli/transfer/Batcher.ts"
 import type { Report } from "#cli/transfer/Report.ts"
 import type { Found } from "#cli/Walk.ts"
 import { type Command, command } from "#client/Client.ts"
-import { type FileSystemService, join } from "#client/FileSystem.ts"
+import { type FileSystemService, type FsError, join } from "#client/FileSystem.ts"
 import * as Acl from "#domain/Acl.ts"
 import type { Attributes } from "#domain/Attributes.ts"
 import { type ByteString, toText } from "#domain/ByteString.ts"
@@ -40,6 +40,9 @@ interface Pair {
   readonly path: ByteString
 }
 
+/** A command for an inode that is told once it is known. */
+type Finish = (inode: number) => Command
+
 const STEPS_MAX = 512
 
 export const duplicate =
@@ -58,18 +61,19 @@ export const duplicate =
         steps = []
         return batcher.send(ready)
       })
-      const attributesOf = ({ atime, gid, mode, mtime, uid }: Attributes, inode: number): ReadonlyArray<Command> =>
+      const attributesOf = ({ atime, gid, mode, mtime, uid }: Attributes): ReadonlyArray<Finish> =>
         options.preserve
-          ? [command("setAttributes", {
-            inode,
-            handle: 0,
-            mode: Mode.isSymlink(mode) ? undefined : mode & Mode.PERMISSIONS,
-            uid: client.who.uid === 0 ? uid : undefined,
-            gid: client.who.uid === 0 ? gid : undefined,
-            size: undefined,
-            atime: { now: false, time: atime },
-            mtime: { now: false, time: mtime }
-          })]
+          ? [(inode) =>
+            command("setAttributes", {
+              inode,
+              handle: 0,
+              mode: Mode.isSymlink(mode) ? undefined : mode & Mode.PERMISSIONS,
+              uid: client.who.uid === 0 ? uid : undefined,
+              gid: client.who.uid === 0 ? gid : undefined,
+              size: undefined,
+              atime: { now: false, time: atime },
+              mtime: { now: false, time: mtime }
+            })]
           : []
       const umask = options.preserve ? 0 : options.umask
       const onOutcomes =
@@ -94,7 +98,7 @@ export const duplicate =
             access: 0
           })
           const size = attributes.size
-          if (size === 0) return [created, ...attributesOf(attributes, -1)]
+          if (size === 0) return [created]
           if (InodeNumber.zoneOf(attributes.inode) === InodeNumber.zoneOf(to.inode)) {
             const copied = command("copyRange", {
               source: attributes.inode,
@@ -105,7 +109,7 @@ export const duplicate =
               targetOffset: 0,
               length: size
             })
-            return [created, copied, ...attributesOf(attributes, -2)]
+            return [created, copied]
           }
           // From another zone, or from the past: its extents are read there and written here.
           const extents = yield* Stream.runCollect(fs.extents(attributes.inode, found.path))
@@ -117,26 +121,38 @@ export const duplicate =
             writes.push(command("write", { inode: -1 - writes.length, handle: 0, offset, append: false, pieces: some }))
             offset += some.reduce((sum, { length }) => sum + length, 0)
           }
-          return [created, ...writes, ...attributesOf(attributes, -1 - writes.length)]
+          return [created, ...writes]
         })
 
       /** Extended attributes, instead of those that its new folder gave to the copy. */
-      const xattrsOf = ({ attributes, path }: Found, inodeAt: (index: number) => number) =>
+      const xattrsOf = ({ attributes, path }: Found): Effect.Effect<ReadonlyArray<Finish>, FsError> =>
         Effect.gen(function*() {
           if (options.exact !== true) return []
           const { names } = yield* fs.call("listXattrs", { inode: attributes.inode }, path)
-          const values = yield* Effect.forEach(names, (name) =>
-            Effect.map(fs.call("getXattr", { inode: attributes.inode, name }, path), ({ value }) => ({ name, value })))
+          const values = yield* Effect.forEach(
+            names,
+            (name) =>
+              Effect.map(fs.call("getXattr", { inode: attributes.inode, name }, path), ({ value }) => ({ name, value }))
+          )
           const lists = Mode.isSymlink(attributes.mode) ? [] : [Acl.ACCESS, Acl.DEFAULT]
+          // Lists come last: with one, the copy may be closed to its owner.
+          const isList = ({ name }: { readonly name: ByteString }): boolean => lists.includes(name)
+          const ordered = [...values.filter((xattr) => !isList(xattr)), ...values.filter(isList)]
           return [
-            ...lists.map((name, index) =>
-              command("removeXattr", { inode: inodeAt(index), name })
-            ),
-            ...values.map((xattr, index) =>
-              command("setXattr", { inode: inodeAt(lists.length + index), ...xattr, mode: "either" })
-            )
+            ...lists.map((name): Finish => (inode) => command("removeXattr", { inode, name })),
+            ...ordered.map((xattr): Finish => (inode) => command("setXattr", { inode, ...xattr, mode: "either" }))
           ]
         })
+
+      /**
+       * All that a copy gets once its contents are there. A new owner takes capabilities away, so root sets that first;
+       * a mode may close the copy to its owner, so all others set that last.
+       */
+      const finishOf = (found: Found) =>
+        Effect.map(xattrsOf(found), (xattrs) =>
+          client.who.uid === 0
+            ? [...attributesOf(found.attributes), ...xattrs]
+            : [...xattrs, ...attributesOf(found.attributes)])
 
       /** The copies of files that have several names. */
       const copies = new Map<number, number>()
@@ -171,7 +187,7 @@ export const duplicate =
             if (made === undefined) return
             folders.push({ source: found, inode: made, path: at })
             folderSteps.push({
-              commands: [...attributesOf(attributes, made), ...yield* xattrsOf(found, () => made)],
+              commands: (yield* finishOf(found)).map((finish) => finish(made)),
               onOutcomes: (outcomes) => {
                 const failure = outcomes.find(({ errno }) => errno !== 0)
                 if (options.exact === true && failure !== undefined) failedWith(at, failure.errno)
@@ -181,7 +197,8 @@ export const duplicate =
           }
           const regular = Mode.isRegular(attributes.mode)
           const making = regular ? yield* fileCommands(found, to) : yield* otherCommands(found, to)
-          const commands = [...making, ...yield* xattrsOf(found, (index) => -making.length - index)]
+          const finishing = yield* finishOf(found)
+          const commands = [...making, ...finishing.map((finish, index) => finish(-making.length - index))]
           const step = { commands, onOutcomes: onOutcomes(at, attributes.size, regular) }
           if (options.exact === true && attributes.nlink > 1) return yield* linked(found, to, step)
           steps.push(step)
@@ -204,7 +221,7 @@ export const duplicate =
               umask,
               rdev: attributes.rdev
             })
-          return [made, ...attributesOf(attributes, -1)]
+          return [made]
         })
 
       /** The copy's inode, or that of the folder that stands there already. */
