@@ -4,6 +4,7 @@ import { type FileSystemService, pathOf } from "#client/FileSystem.ts"
 import * as Batch from "#domain/Batch.ts"
 import * as BatchCodec from "#domain/codec/BatchCodec.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
+import * as Locks from "#domain/Locks.ts"
 import * as Mode from "#domain/Mode.ts"
 import { COLLAPSE_RANGE } from "#domain/operations/Allocate.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
@@ -17,11 +18,13 @@ import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe, expect } from "vitest"
 
-const fileSystem = Effect.gen(function*() {
+/** A cluster's file system as one more client has it, in that client's scope. */
+const clients = Effect.gen(function*() {
   const cluster = yield* Cluster.make
   const server = yield* cluster.runner()
-  return yield* cluster.fileSystem([server.address])
+  return cluster.fileSystem([server.address])
 })
+const fileSystem = Effect.flatten(clients)
 
 const place = (fs: FileSystemService, path: string) => fs.resolve(pathOf(path), false)
 
@@ -162,18 +165,40 @@ describe("what history costs", () => {
   )
 
   it.scopedLive(
-    "counts a file without a name until its last open ends, and what moves and ranges take away",
+    "counts a file without a name until its last open or lock ends, and what moves and ranges take away",
     () =>
       Effect.gen(function*() {
-        const fs = yield* fileSystem
+        const client = yield* clients
+        const fs = yield* client
         const open = yield* put(fs, "/open", 5)
         const { handle } = yield* fs.call("open", { inode: open, access: 1, truncate: false }, "")
         yield* remove(fs, "/open")
+        const lock = { family: "flock", owner: 1, start: 0, end: Locks.END } as const
+        const taken = { ...lock, type: "write", pid: 1, wait: false } as const
+        const unlocked = yield* put(fs, "/unlocked", 10_000)
+        yield* fs.client.lock({ inode: unlocked, ...taken })
+        yield* remove(fs, "/unlocked")
+        yield* Effect.scoped(Effect.gen(function*() {
+          const other = yield* client
+          const opened = yield* put(fs, "/opened", 200_000)
+          yield* other.call("open", { inode: opened, access: 1, truncate: false }, "")
+          const locked = yield* put(fs, "/locked", 3_000_000)
+          yield* other.client.lock({ inode: locked, ...taken })
+          yield* remove(fs, "/opened")
+          yield* remove(fs, "/locked")
+          expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({ ...NONE, live: 5 + 10_000 + 200_000 + 3_000_000 })
+        }))
+        expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({ ...NONE, live: 5 + 10_000, nothing: 3_200_000 })
+        yield* fs.call("unlock", { inode: unlocked, ...lock }, "")
         yield* put(fs, "/from", 60)
         yield* put(fs, "/to", 700)
         const ranges = yield* put(fs, "/ranges", 4096)
         yield* write(fs, ranges, 4096, 8192)
-        expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({ ...NONE, live: 5 + 60 + 700 + 4096 + 8192 })
+        expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({
+          ...NONE,
+          live: 5 + 60 + 700 + 4096 + 8192,
+          nothing: 3_210_000
+        })
 
         yield* fs.call("release", { inode: open, handle }, "")
         const parent = InodeNumber.ROOT
@@ -185,7 +210,11 @@ describe("what history costs", () => {
           mode: "replace"
         }, "")
         yield* fs.call("allocate", { inode: ranges, handle: 0, mode: COLLAPSE_RANGE, offset: 0, length: 4096 }, "")
-        expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({ ...NONE, live: 60 + 8192, nothing: 5 + 700 + 4096 })
+        expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({
+          ...NONE,
+          live: 60 + 8192,
+          nothing: 5 + 700 + 4096 + 3_210_000
+        })
       }),
     60_000
   )
@@ -193,23 +222,19 @@ describe("what history costs", () => {
   it.scopedLive("knows what a zone gave to another one, if it reads both", () =>
     Effect.gen(function*() {
       const fs = yield* fileSystem
-      const source = yield* put(fs, "/x", 9)
+      const source = yield* put(fs, "/.zones/3/x", 9)
       const slice = yield* write(fs, source, 0, 10)
-      const target = yield* create(fs, "/.zones/3/x")
+      const target = yield* create(fs, "/x")
       const pieces = [{ length: 10, slice, sliceOffset: 0, sliceBytes: 10 }]
       yield* fs.call("write", { inode: target, handle: 0, offset: 0, append: false, pieces }, "")
-      yield* remove(fs, "/x")
-      expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({ ...NONE, live: 10, nothing: 9 })
-      expect(figuresOf(yield* read(fs, [0]), NO_RETENTION)).toEqual({ ...NONE, nothing: 9 + 10 })
-      const later = yield* take(fs, InodeNumber.ROOT, "later")
       yield* remove(fs, "/.zones/3/x")
+      expect(figuresOf(yield* read(fs), NO_RETENTION)).toEqual({ ...NONE, live: 10, nothing: 9 })
+      expect(figuresOf(yield* read(fs, [3]), NO_RETENTION)).toEqual({ ...NONE, nothing: 9 + 10 })
+      const later = yield* take(fs, InodeNumber.rootOf(3), "later")
+      yield* remove(fs, "/x")
       const history = yield* read(fs)
-      expect(figuresOf(history, later.time)).toEqual({
-        ...NONE,
-        history: 10,
-        nothing: 9,
-        snapshots: [["later", 0, 0, 0]]
-      })
+      const snapshots = [["later", 0, 0, 0]]
+      expect(figuresOf(history, later.time)).toEqual({ ...NONE, history: 10, nothing: 9, snapshots })
       expect([...HistoryCost.slicesToKeep(history, later.time)]).toEqual([slice])
       expect([...HistoryCost.slicesToKeep(history, NO_RETENTION)]).toEqual([])
       expect([...HistoryCost.slicesToKeep(history, undefined)].length).toBe(2)

@@ -65,7 +65,7 @@ export const bytes = (count: number): string => {
 }
 
 export const plural = (count: number, word: string): string => {
-  const many = word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`
+  const many = /[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`
   return `${count.toLocaleString("en")} ${count === 1 ? word : many}`
 }
 

@@ -449,10 +449,10 @@ const inDatabase = <A, E>(machine: Program.Machine, use: (database: Database.Dat
   }))
 
 describe("snapshots and restore", () => {
-  it.scopedLive("show a folder as it was, and bring all of it back", () =>
+  it.scopedLive("show a folder as it was, tell what it costs, and bring all of it back", () =>
     Effect.gen(function*() {
       const machine = yield* Program.machine
-      ok(yield* machine.up())
+      ok(yield* machine.up(["--history-retention", "30"]))
       const does = (...args: ReadonlyArray<string>) => Effect.map(machine.run(args), (ended) => ok(ended).stdout)
       const fails = (...args: ReadonlyArray<string>) =>
         Effect.map(machine.run(args), (ended) => {
@@ -487,6 +487,33 @@ describe("snapshots and restore", () => {
       expect(yield* does("cat", "/d/e/x", "--at", sequence)).toBe("old contents")
       expect(yield* facts("/d/.snapshots/good/e")).toEqual(before)
       expect(yield* facts("/d/e", "--at", sequence)).toEqual(before)
+      const now = yield* json<{ readonly inode: number }>("ls", "-d", "/d/e/x")
+      expect(yield* json("stat", "/d/.snapshots/good/e/x")).toMatchObject({ inode: now.inode, zone: 0, size: 12 })
+      expect(yield* json("ls", "-d", "/d/.snapshots/good/e/x")).toMatchObject({ inode: now.inode, size: 12 })
+      const costs = (...args: ReadonlyArray<string>) =>
+        Effect.map(does("snapshot", "cost", "--json", ...args), (lines) =>
+          lines.trim().split("\n").map((line) => JSON.parse(line) as { readonly [name: string]: unknown }))
+      const sums = { zones: 16, live: 3, shared: 0, history: 0 }
+      expect(yield* costs()).toEqual([
+        expect.objectContaining({ name: "good", files: 2, bytes: 12, cost: 0 }),
+        { ...sums, retentionDays: 30, both: 12, nothing: 0 }
+      ])
+      expect(yield* costs("--retention", "0")).toEqual([
+        expect.objectContaining({ name: "good", files: 2, bytes: 12, cost: 12 }),
+        { ...sums, retentionDays: 0, both: 0, nothing: 0 }
+      ])
+      expect((yield* does("snapshot", "cost", "--zone", "0", "--retention", "0")).split("\n")).toEqual([
+        "         3 B  live files",
+        "        12 B  snapshot /d/.snapshots/good alone",
+        "         0 B  shared by snapshots",
+        "         0 B  snapshots and history within its retention (0 days)",
+        "         0 B  history within its retention (0 days)",
+        "         0 B  nothing needs",
+        ""
+      ])
+      expect(yield* fails("snapshot", "cost", "--zone", "16")).toContain("zones 0 to 15")
+      expect(yield* does("snapshot", "list", "/d", "--cost", "--retention", "0"))
+        .toMatch(/ {2}0 {2} +\d+ {2} +2 files {2} +12 B {2} +12 B {2}\/d {2}good\n$/)
       expect(yield* fails("rm", "-r", "/d/.snapshots/good/e")).toContain("EROFS")
       expect(yield* does("ls", "-a", "/d")).toBe("e\n")
 
@@ -510,5 +537,5 @@ describe("snapshots and restore", () => {
       expect(yield* does("snapshot", "list", "--all")).toBe("")
       expect(yield* does("audit", "log", "--operation", "take-snapshot,remove-snapshot")).toMatch(/\/d.*good/)
       yield* does("audit", "verify", "-q")
-    }), 120_000)
+    }), 3 * MINUTE)
 })

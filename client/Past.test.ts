@@ -82,7 +82,7 @@ describe("the past of a tree", () => {
 
   it.scopedLive("is read-only, and gives no names to the present", () =>
     Effect.gen(function*() {
-      const { fs } = yield* single
+      const { cluster, fs, server } = yield* single
       yield* mkdir(fs, "/d")
       yield* put(fs, "/d/x", "x")
       yield* take(fs, "/d", "s")
@@ -107,6 +107,32 @@ describe("the past of a tree", () => {
         Errno.EINVAL
       ])
       expect(yield* namesIn(fs, "/")).toEqual(["d"])
+      const bob = yield* cluster.fileSystem([server.address], { who: Cluster.user(1001) })
+      for (const path of ["/d/.snapshots", "/d/.snapshots/s", "/d/.snapshots/s/x"]) {
+        const errnos = yield* Effect.forEach([4, 2, 6], (wanted) =>
+          Effect.gen(function*() {
+            const past = (yield* bob.stat(pathOf(path), true)).inode
+            return yield* bob.call("testAccess", { inode: past, wanted }, path).pipe(
+              Effect.match({ onFailure: errnoOf, onSuccess: () => 0 })
+            )
+          }))
+        expect([path, errnos]).toEqual([path, [0, Errno.EROFS, Errno.EROFS]])
+      }
+    }), 60_000)
+
+  it.scopedLive("tells people the numbers that its inodes have in their zone", () =>
+    Effect.gen(function*() {
+      const { fs } = yield* single
+      const d = yield* mkdir(fs, "/.zones/2/d")
+      yield* put(fs, "/.zones/2/d/x", "x")
+      const live = yield* fs.stat(pathOf("/.zones/2/d/x"), true)
+      yield* take(fs, "/.zones/2/d", "s")
+      const past = yield* fs.stat(pathOf("/.zones/2/d/.snapshots/s/x"), true)
+      expect(past.inode).toBeLessThan(0)
+      expect(fs.client.past.ownOf(past)).toEqual(live)
+      expect(fs.client.past.ownOf(live)).toBe(live)
+      const list = yield* fs.stat(pathOf("/.zones/2/d/.snapshots"), true)
+      expect(fs.client.past.ownOf(list).inode).toBe(d)
     }), 60_000)
 
   it.scopedLive("is as closed to a user as it was then", () =>

@@ -25,6 +25,15 @@ it.effect("archived rows stay unless a retention is set, in days, parts of them 
     expect(yield* retentionOf("0.5")).toEqual(Duration.hours(12))
   }))
 
+it.effect("history keeps blocks for ever unless a retention of it is set", () =>
+  Effect.gen(function*() {
+    expect((yield* given({})).historyRetention).toBeUndefined()
+    const set = yield* given({ CADASTRE_HISTORY_RETENTION_DAYS: "30" })
+    expect([set.historyRetention, set.zone.archive.retention]).toEqual([Duration.days(30), undefined])
+    const wrong = yield* Effect.flip(given({ CADASTRE_HISTORY_RETENTION_DAYS: "-1" }))
+    expect(Configuration.explain(wrong)).toMatch(/^CADASTRE_HISTORY_RETENTION_DAYS: /)
+  }))
+
 it.effect("a retention that is none is refused, with its name and what is wanted", () =>
   Effect.gen(function*() {
     for (const wrong of ["-1", "soon", "1e9", "NaN"]) {
