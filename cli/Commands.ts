@@ -315,13 +315,12 @@ export const commands: ReadonlyArray<Command> = [
   {
     name: "snapshot list",
     summary: "list snapshots",
-    arguments: [{ name: "[path]", description: "folder (/)" }],
+    arguments: [{ name: "[path]", description: "folder (every one, and those that are gone)" }],
     options: [
-      { flags: "-a, --all", description: "those of every folder, and of folders that are gone" },
       { flags: "--cost", description: "files, bytes, and bytes that go with each one alone; reads the whole history" },
       whatIf
     ],
-    examples: ["cadastre snapshot list /home", "cadastre snapshot list --all --json"],
+    examples: ["cadastre snapshot list /home", "cadastre snapshot list --json"],
     connects: true,
     load: () => import("#cli/commands/SnapshotList.ts")
   },

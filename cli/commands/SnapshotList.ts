@@ -11,13 +11,13 @@ import type { NamedSnapshot } from "#domain/NamedSnapshot.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 import * as Effect from "effect/Effect"
 
-export const run: Run = ([given = "/"], options) =>
+export const run: Run = ([given], options) =>
   withAudit(
     options,
     Effect.gen(function*() {
       const fs = yield* FileSystem
-      const all = options["all"] === true
-      const path = pathOf(given)
+      const all = given === undefined
+      const path = pathOf(given ?? "/")
       const show = options["json"] === true ? showJson : showLine
       const zones = Array.from({ length: fs.client.info.zones }, (_, zone) => zone)
       const directories = all ? zones.map((zone) => InodeNumber.rootOf(zone)) : [(yield* fs.stat(path, true)).inode]
