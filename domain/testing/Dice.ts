@@ -18,6 +18,11 @@ export class Dice {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
   }
 
+  /** So many bytes, of any value. */
+  bytes(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => this.below(256))
+  }
+
   /** True in `percent` of 100 cases. */
   chance(percent: number): boolean {
     return this.below(100) < percent
