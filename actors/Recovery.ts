@@ -1,15 +1,16 @@
 /**
- * How a zone comes back: the newest snapshot that is good, then the journal's rows after it, every link of the
- * chain checked on the way. It decides nothing and appends nothing.
+ * How a zone comes back: the newest snapshot that is good, its pages left where they are, then the journal's rows after
+ * it, every link of the chain checked on the way. It decides nothing and appends nothing.
  */
 import * as Batch from "#domain/Batch.ts"
 import * as BatchCodec from "#domain/codec/BatchCodec.ts"
 import { Malformed } from "#domain/codec/Reader.ts"
-import * as StateCodec from "#domain/codec/StateCodec.ts"
-import { Contradiction, ZoneState } from "#domain/state/ZoneState.ts"
-import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
+import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
+import { missing, warm } from "#domain/Warm.ts"
+import { BlockStore, type StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import * as Chain from "#persistence/Chain.ts"
-import { Journal, type JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import { type Claim, type Fenced, Journal, JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import { fresh, open, type PageLost, type SnapshotLost, type ZonePages } from "#persistence/pages/ZonePages.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import { ZoneDamaged } from "#shards/ZoneError.ts"
@@ -20,37 +21,62 @@ const BYTES_PER_PAGE = 8 * 1024 * 1024
 /** How long rows are applied before other work of the process gets a turn, in milliseconds. */
 const TURN_MILLIS = 10
 
-export interface Recovered {
-  readonly state: ZoneState
+/** What a state is at, and its pages. */
+interface Start {
+  readonly pages: ZonePages
   readonly head: Chain.ChainHead
-  /** Last event of the snapshot that it started from; 0 if none. */
+}
+
+export interface Recovered extends Start {
+  readonly snapshots: Snapshot.ZoneSnapshots
+  /** Last event of the newest snapshot; 0 if there is none. */
   readonly snapshotSequence: number
 }
 
-/** The zone's state at the end of its journal, which nobody else may append to meanwhile. */
+/** The zone's state at the end of its journal, which nobody else may append to since the claim. */
 export const recover = (
   zone: number,
-  end: Chain.ChainHead
-): Effect.Effect<Recovered, ZoneDamaged | JournalUnavailable, Journal | BlockStore> =>
+  { epoch, head: end }: Claim,
+  memoryBytes: number
+): Effect.Effect<
+  Recovered,
+  ZoneDamaged | Fenced | JournalUnavailable | PageLost | StoreUnavailable,
+  Journal | BlockStore
+> =>
   Effect.gen(function*() {
-    const journal = yield* Journal
-    const records = yield* journal.snapshots(zone)
-    const start = yield* newestGood(zone, records)
-    const { state } = start
+    const start = yield* newestGood(zone, memoryBytes)
+    const { pages } = start
+    const snapshots = yield* Snapshot.ZoneSnapshots.make(pages, epoch)
     let { head } = start
+    let snapshotSequence = head.sequence
     while (head.sequence < end.sequence) {
       const rows = yield* readRows(zone, head.sequence)
       if (rows.length === 0) {
         return yield* damaged(zone, head.sequence + 1, `the journal ends there, but ended at ${end.sequence} before`)
       }
-      head = yield* replay(state, head, rows)
+      head = yield* replay(pages, head, rows)
+      if (pages.isCrowded) {
+        // So that a long way back neither fills the memory nor has to be gone twice.
+        const at = head.sequence
+        snapshotSequence = yield* snapshots.begin(head).write.pipe(
+          Effect.as(at),
+          Effect.catchTags({
+            StoreFull: (error) => noSnapshot(zone, at, error, snapshotSequence),
+            StoreUnavailable: (error) => noSnapshot(zone, at, error, snapshotSequence)
+          })
+        )
+      }
+      pages.bound()
     }
-    return { state, head, snapshotSequence: start.snapshotSequence }
+    return { pages, head, snapshots, snapshotSequence }
   })
+
+const noSnapshot = (zone: number, sequence: number, { message }: Error, before: number): Effect.Effect<number> =>
+  Effect.as(Effect.logWarning(`zone ${zone}: no snapshot at event ${sequence}, on its way back: ${message}`), before)
 
 /**
  * The zone's state right after the command that event `sequence` belongs to, or at the journal's end if that comes
- * first. The journal may grow meanwhile.
+ * first, with all of its pages in memory: the zone may live on meanwhile, and remove them elsewhere.
  */
 export const stateAt = (
   zone: number,
@@ -58,24 +84,47 @@ export const stateAt = (
 ): Effect.Effect<ZoneState, ZoneDamaged | JournalUnavailable, Journal | BlockStore> =>
   Effect.gen(function*() {
     const journal = yield* Journal
-    const records = yield* journal.snapshots(zone)
-    const start = yield* newestGood(zone, records.filter(({ head }) => head.sequence <= sequence))
-    const { state } = start
-    let { head } = start
+    const records = (yield* journal.snapshots(zone)).filter(({ head }) => head.sequence <= sequence)
+    const { head: from, pages } = yield* wholeAt(zone, records)
+    let head = from
     while (head.sequence < sequence) {
       const rows = yield* readRows(zone, head.sequence)
       const whole = rows.filter(({ last }) => last <= sequence)
-      head = yield* replay(state, head, whole)
+      head = yield* replay(pages, head, whole)
       const cut = rows[whole.length]
       if (cut !== undefined) {
-        const problem = Chain.problemOf(head, cut) ?? applyStart(state, cut, sequence)
+        const problem = Chain.problemOf(head, cut) ?? applyStart(pages.state, cut, sequence)
         if (problem !== undefined) return yield* damaged(zone, head.sequence + 1, problem)
         break
       }
       if (rows.length === 0) break
     }
-    return state
+    return pages.state
+  }).pipe(
+    Effect.catchTags({
+      PageLost: ({ message }) => unreadable(message),
+      StoreUnavailable: ({ message }) => unreadable(message)
+    })
+  )
+
+/** The newest of these snapshots that can be read, all of it. */
+const wholeAt = (
+  zone: number,
+  records: ReadonlyArray<SnapshotRecord>
+): Effect.Effect<Start, StoreUnavailable, BlockStore> =>
+  Effect.gen(function*() {
+    for (const record of records) {
+      const pages = yield* open(record, Number.MAX_SAFE_INTEGER).pipe(
+        Effect.tap(({ loadAll }) => loadAll),
+        Effect.catchTags({ SnapshotLost: (lost) => notUsed(record, lost), PageLost: (lost) => notUsed(record, lost) })
+      )
+      if (pages !== undefined) return { pages, head: record.head }
+    }
+    return { pages: fresh(zone, yield* BlockStore, Number.MAX_SAFE_INTEGER), head: Chain.START }
   })
+
+const unreadable = (reason: string): JournalUnavailable =>
+  new JournalUnavailable({ operation: "read a snapshot", reason, uncertain: false })
 
 /** A page of the zone's rows after an event. */
 const readRows = (
@@ -88,16 +137,18 @@ const readRows = (
 
 /** Applies rows to a state, each one checked against the chain. Returns where the chain stands then. */
 export const replay = (
-  state: ZoneState,
+  pages: ZonePages,
   from: Chain.ChainHead,
   rows: ReadonlyArray<Chain.JournalRow>
-): Effect.Effect<Chain.ChainHead, ZoneDamaged> =>
+): Effect.Effect<Chain.ChainHead, ZoneDamaged | PageLost | StoreUnavailable> =>
   Effect.gen(function*() {
+    const { state } = pages
     let head = from
     let turn = yield* Elapsed.millis
     const answered = floorsOf(rows)
     for (const row of rows) {
-      const problem = Chain.problemOf(head, row) ?? applyRow(state, row, answered)
+      const apply = state.pages.absent > 0 ? applyAsking(pages, row, answered) : applyRow(pages, row, answered)
+      const problem = Chain.problemOf(head, row) ?? (yield* apply)
       if (problem !== undefined) return yield* damaged(state.zone, head.sequence + 1, problem)
       head = Chain.headOf(row)
       const now = yield* Elapsed.millis
@@ -127,16 +178,36 @@ const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, nu
 const applyStart = (state: ZoneState, row: Chain.JournalRow, until: number): string | undefined =>
   problemIn(() => Batch.apply(state, Batch.upTo(BatchCodec.decode(row.payload, row.time), row.first, until)))
 
-/** Why the row cannot be what happened, if it cannot; else it is applied. */
-const applyRow = (
-  state: ZoneState,
+type Applied<E> = Effect.Effect<string | undefined, E>
+
+/** Why the row cannot be what happened, if it cannot; else it is applied. All pages must be there. */
+const applyRow = ({ state }: ZonePages, row: Chain.JournalRow, answered: ReadonlyMap<number, number>): Applied<never> =>
+  Effect.sync(() => problemIn(() => Batch.applyPayload(state, row.payload, row.time, answered)) ?? shortOf(state, row))
+
+/** The same where pages may be absent: they are brought back as they are met, those of the whole row at once. */
+const applyAsking = (
+  pages: ZonePages,
   row: Chain.JournalRow,
   answered: ReadonlyMap<number, number>
-): string | undefined => {
-  const problem = problemIn(() => Batch.applyPayload(state, row.payload, row.time, answered))
-  if (problem !== undefined) return problem
-  return state.sequence === row.last ? undefined : `the row holds events to ${state.sequence}, it says ${row.last}`
-}
+): Applied<PageLost | StoreUnavailable> =>
+  Effect.gen(function*() {
+    const { state } = pages
+    let batch: Batch.Batch | undefined
+    let problem = problemIn(() => batch = BatchCodec.decode(row.payload, row.time))
+    if (batch === undefined) return problem
+    const events = batch.records.flatMap((record) => record.events)
+    const ask = () => missing(events, (event) => warm(state, event))
+    for (let asked = ask(); asked.size > 0; asked = ask()) yield* pages.load(asked)
+    state.time = batch.time
+    for (const record of batch.records) {
+      // What a record before it made may lead to others.
+      yield* pages.retry(() => problem = problemIn(() => record.events.forEach((event) => warm(state, event))))
+      problem ??= problemIn(() => Batch.replayRecord(state, record, answered))
+      if (problem !== undefined) return problem
+    }
+    Batch.raiseFloors(state, batch.floors)
+    return shortOf(state, row)
+  })
 
 const problemIn = (apply: () => void): string | undefined => {
   try {
@@ -148,32 +219,33 @@ const problemIn = (apply: () => void): string | undefined => {
   }
 }
 
+const shortOf = ({ sequence }: ZoneState, { last }: Chain.JournalRow): string | undefined =>
+  sequence === last ? undefined : `the row holds events to ${sequence}, it says ${last}`
+
+/** The newest snapshot that can be opened. A record of one that is damaged goes. */
 const newestGood = (
   zone: number,
-  records: ReadonlyArray<SnapshotRecord>
-): Effect.Effect<Recovered, never, BlockStore> =>
+  memoryBytes: number
+): Effect.Effect<Start, JournalUnavailable | PageLost | StoreUnavailable, Journal | BlockStore> =>
   Effect.gen(function*() {
-    for (const record of records) {
-      const loaded = yield* Effect.either(Effect.flatMap(Snapshot.load(record), (bytes) => decode(bytes)))
-      if (loaded._tag === "Right") {
-        return { state: loaded.right, head: record.head, snapshotSequence: record.head.sequence }
-      }
-      yield* Effect.logWarning(
-        `zone ${record.zone}: the snapshot at event ${record.head.sequence} is not used, an older one is: ` +
-          loaded.left.message
+    const journal = yield* Journal
+    for (const record of yield* journal.snapshots(zone)) {
+      const opened = yield* open(record, memoryBytes).pipe(
+        Effect.catchTag("SnapshotLost", (lost) =>
+          lost.damaged
+            ? Effect.zipLeft(notUsed(record, lost), journal.removeSnapshot(zone, record.head.sequence))
+            : notUsed(record, lost))
       )
+      if (opened !== undefined) return { pages: opened, head: record.head }
     }
-    return { state: new ZoneState(zone), head: Chain.START, snapshotSequence: 0 }
+    return { pages: fresh(zone, yield* BlockStore, memoryBytes), head: Chain.START }
   })
 
-const decode = (bytes: Uint8Array): Effect.Effect<ZoneState, Malformed> =>
-  Effect.try({
-    try: () => StateCodec.decode(bytes),
-    catch: (cause) => {
-      if (cause instanceof Malformed) return cause
-      throw cause
-    }
-  })
+const notUsed = ({ head, zone }: SnapshotRecord, { message }: SnapshotLost | PageLost): Effect.Effect<undefined> =>
+  Effect.as(
+    Effect.logWarning(`zone ${zone}: the snapshot at event ${head.sequence} is not used: ${message}`),
+    undefined
+  )
 
 const damaged = (zone: number, sequence: number, reason: string): ZoneDamaged =>
   new ZoneDamaged({ zone, sequence, reason })

@@ -7,7 +7,7 @@
  */
 import * as Archiver from "#actors/Archiver.ts"
 import { Mailbox } from "#actors/Mailbox.ts"
-import { recover } from "#actors/Recovery.ts"
+import { recover, type Recovered } from "#actors/Recovery.ts"
 import * as Batch from "#domain/Batch.ts"
 import type { ByteString } from "#domain/ByteString.ts"
 import * as BatchCodec from "#domain/codec/BatchCodec.ts"
@@ -15,20 +15,22 @@ import * as MessageCodec from "#domain/codec/MessageCodec.ts"
 import { Malformed } from "#domain/codec/Reader.ts"
 import * as StateCodec from "#domain/codec/StateCodec.ts"
 import { Writer } from "#domain/codec/Writer.ts"
-import { Decider, SESSION_ENDED, WAITS } from "#domain/Decide.ts"
+import { Decider, type Decision, SESSION_ENDED, WAITS } from "#domain/Decide.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
 import { operations } from "#domain/Operations.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
-import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
+import type { BlockStore, StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import * as Chain from "#persistence/Chain.ts"
 import { type Fenced, Journal, type JournalUnavailable } from "#persistence/Journal.ts"
+import type { PageLost, ZonePages } from "#persistence/pages/ZonePages.ts"
 import { RunnerLease } from "#persistence/RunnerLeases.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
@@ -38,6 +40,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { createHash } from "node:crypto"
 
 export interface ZoneConfig {
   readonly zone: number
@@ -50,6 +53,10 @@ export interface ZoneConfig {
   readonly archive: Archiver.ArchiveConfig
   /** Turns that this runner's zones take at archiving. */
   readonly archivers: Effect.Semaphore
+  /** Bytes that its pages may take in memory. Those that changed stay until a snapshot has them. */
+  readonly memoryBytes: number
+  /** After so long without a message it keeps no pages in memory. */
+  readonly idle: Duration.Duration
 }
 
 export interface ZoneReport {
@@ -93,7 +100,12 @@ interface ExpireWork {
   readonly bytes: number
   readonly session: number
 }
-type Work = MessageWork | ReportWork | ExpireWork
+/** Nobody has asked for anything for a while. */
+interface RestWork {
+  readonly _tag: "Rest"
+  readonly bytes: number
+}
+type Work = MessageWork | ReportWork | ExpireWork | RestWork
 
 /** A message whose replies are complete but for the requests that wait. */
 interface Parked {
@@ -105,13 +117,15 @@ interface Parked {
 /** A message made the program fail; nothing of its batch was appended. */
 class DecideFailed extends Data.TaggedError("DecideFailed")<{ readonly cause: unknown }> {}
 
-type Death = Fenced | JournalUnavailable | DecideFailed
+type Death = Fenced | JournalUnavailable | DecideFailed | PageLost | StoreUnavailable
 
 const ROOT_MODE = Mode.S_IFDIR | 0o755
 const SWEEPS_PER_LEASE = 6
 /** How long a caller waits for a zone that is coming back. */
 const READY_TIME_MAX = Duration.seconds(5)
 const TURN_MILLIS = 10
+/** After a snapshot that failed, in milliseconds. */
+const SNAPSHOT_AGAIN_MILLIS = 5000
 const RESTART = Schedule.exponential(Duration.millis(50), 2).pipe(
   Schedule.jittered,
   Schedule.union(Schedule.spaced(Duration.seconds(5))),
@@ -143,18 +157,13 @@ export const make = (
       const term = yield* lease.held
       const claim = yield* journal.claim(zone, config.owner)
       if (lease.term() !== term) return yield* Effect.fail(unavailable("its runner's lease ran out as it was claimed"))
-      const recovered = yield* recover(zone, claim.head)
+      const recovered = yield* recover(zone, claim, config.memoryBytes)
+      const { state } = recovered.pages
       const now = yield* Elapsed.millis
       seen.clear()
-      for (const session of recovered.state.sessions.keys()) seen.set(session, now)
-      const active = new Activation(
-        claim.epoch,
-        new Decider(recovered.state),
-        recovered.head,
-        recovered.snapshotSequence,
-        term
-      )
-      if (!recovered.state.founded) {
+      for (const session of state.sessions.keys()) seen.set(session, now)
+      const active = new Activation(claim.epoch, recovered, term, now)
+      if (!state.founded) {
         active.decider.begin(yield* moment(active))
         const inode = InodeNumber.rootOf(zone)
         active.decider.decideOwn(operations.foundZone, { inode, mode: ROOT_MODE })
@@ -170,27 +179,39 @@ export const make = (
         )
       ))
       yield* Effect.forkScoped(Archiver.archive(zone, config.archive, active.backlog, config.archivers))
+      yield* Effect.forkScoped(rests(active))
       yield* Effect.addFinalizer(() => Effect.sync(() => active.abandon(unavailable("it moves or restarts"))))
       return yield* Effect.forever(step(active))
-    }).pipe(Effect.scoped, Effect.provide(context))
+    }).pipe(
+      Effect.scoped,
+      // The next life starts from what does not need it.
+      Effect.tapErrorTag("PageLost", (lost) => Effect.zipRight(Effect.logError(lost.message), Snapshot.disown(lost))),
+      Effect.provide(context)
+    )
 
     /** One batch. Not interrupted between its decision and its replies. */
     const step = (active: Activation) =>
       Effect.zipRight(
-        mailbox.ready,
+        Effect.zipRight(mailbox.ready, active.room),
         Effect.uninterruptible(Effect.gen(function*() {
           let commands = 0
           const works = mailbox.take((work) => {
             commands += work._tag === "Message" ? work.message.commands.length : 1
             return commands <= Limits.batchCommandsMax
           })
+          if (works.every(({ _tag }) => _tag === "Rest")) return yield* rest(active)
           active.decider.begin(yield* moment(active))
           const deliveries: Array<() => void> = []
           const reports: Array<ReportWork> = []
+          const messages = works.flatMap((work) => work._tag === "Message" ? [work.message] : [])
           for (const work of works) {
             if (work._tag === "Report") reports.push(work)
-            else if (work._tag === "Expire") yield* expire(active, work.session)
-            else yield* Effect.onError(decide(active, work, deliveries), fall(works, work))
+            else if (work._tag === "Expire") {
+              yield* Effect.onError(expire(active, work.session), fall(works, undefined))
+            } else if (work._tag === "Message") {
+              yield* Effect.onError(decide(active, work, messages, deliveries), fall(works, work))
+              messages.shift()
+            }
           }
           const wrote = yield* Effect.onError(commit(active), fall(works, undefined))
           if (!wrote && lease.term() !== active.term) {
@@ -200,12 +221,22 @@ export const make = (
             return yield* Effect.onError(Effect.fail(broken), fall(works, undefined))
           }
           for (const deliver of deliveries) deliver()
-          for (const work of reports) work.resume(Effect.succeed(yield* report(active, work.digest)))
+          for (const work of reports) {
+            const answer = Effect.onError(report(active, work.digest), fall([work], undefined))
+            work.resume(Effect.succeed(yield* answer))
+          }
           yield* snapshotIfDue(active)
+          active.pages.bound()
         }))
       )
 
-    const decide = (active: Activation, work: MessageWork, deliveries: Array<() => void>) =>
+    /** `messages` are this one and those that wait behind it: pages that they will meet come along. */
+    const decide = (
+      active: Activation,
+      work: MessageWork,
+      messages: ReadonlyArray<MessageCodec.Message>,
+      deliveries: Array<() => void>
+    ) =>
       Effect.gen(function*() {
         const { message } = work
         if (message.epoch !== active.epoch) {
@@ -213,11 +244,13 @@ export const make = (
           deliveries.push(() => work.resume(Effect.fail(error)))
           return
         }
-        if (message.session !== 0) seen.set(message.session, yield* Elapsed.millis)
-        const decisions = yield* Effect.try({
-          try: () => active.decider.decide(message),
-          catch: (cause) => new DecideFailed({ cause })
-        })
+        active.lastMessage = yield* Elapsed.millis
+        if (message.session !== 0) seen.set(message.session, active.lastMessage)
+        const made: Array<Decision> = []
+        const decisions = yield* active.pages.retry(
+          () => active.decider.decide(message, made),
+          () => messages.flatMap((one) => [...active.decider.missing(one)])
+        ).pipe(Effect.catchAllDefect((cause) => Effect.fail(new DecideFailed({ cause }))))
         if (decisions === SESSION_ENDED) {
           const error = new ZoneError.SessionLost({ zone, session: message.session })
           deliveries.push(() => work.resume(Effect.fail(error)))
@@ -239,7 +272,7 @@ export const make = (
       })
 
     const expire = (active: Activation, session: number) =>
-      Effect.sync(() => {
+      active.pages.retry(() => {
         const inode = InodeNumber.rootOf(zone)
         active.decider.decideOwn(operations.endSession, { inode, session, reason: "expired" })
       })
@@ -271,59 +304,88 @@ export const make = (
     ) =>
       Effect.sync(() => {
         const reason = reasonOf(cause)
+        const isDefect = Cause.failures(cause).pipe(Chunk.some(({ _tag }) => _tag === "DecideFailed"))
         for (const work of works) {
-          if (work._tag === "Expire") continue
-          const error = work === culprit ? new ZoneError.ZoneDefect({ zone, reason }) : unavailable(reason)
+          if (!isAsked(work)) continue
+          const error = isDefect && work === culprit ? new ZoneError.ZoneDefect({ zone, reason }) : unavailable(reason)
           work.resume(Effect.fail(error))
         }
       })
 
     const report = (active: Activation, digest: boolean) =>
       Effect.gen(function*() {
-        const { state } = active.decider
-        const image = digest ? yield* imageOf(active, false) : undefined
+        const { state } = active.pages
+        const sum = digest ? yield* digestOf(active) : undefined
         return {
           epoch: active.epoch,
           sequence: active.head.sequence,
           inodes: state.inodeCount,
           dataBytes: state.dataBytes,
           sessions: state.sessions.size,
-          digest: image?.digest
+          digest: sum
         }
       })
 
     /** The zone stands still while its bytes are gathered, other zones do not. */
-    const imageOf = (active: Activation, keep: boolean) =>
+    const digestOf = (active: Activation) =>
       Effect.gen(function*() {
-        const image = new Snapshot.ImageBuilder(keep)
+        yield* active.pages.loadAll
+        const hash = createHash("sha256")
         let turn = yield* Elapsed.millis
-        for (const run of StateCodec.encode(active.decider.state)) {
-          image.add(run)
+        for (const run of StateCodec.encode(active.pages.state)) {
+          hash.update(run)
           const now = yield* Elapsed.millis
           if (now - turn < TURN_MILLIS) continue
           yield* Effect.sleep(Duration.zero)
           turn = now
         }
-        return image.finish()
+        return new Uint8Array(hash.digest())
       })
 
     const snapshotIfDue = (active: Activation) =>
       Effect.gen(function*() {
-        if (active.saving || active.head.sequence - active.snapshotSequence < config.snapshotEvents) return
-        active.saving = true
+        const events = active.head.sequence - active.snapshotSequence
+        if (events >= config.snapshotEvents || (events > 0 && active.pages.isCrowded)) yield* snapshot(active)
+      })
+
+    /** Begins a snapshot of what is committed, unless one is under way or has just failed. */
+    const snapshot = (active: Activation) =>
+      Effect.gen(function*() {
+        const now = yield* Elapsed.millis
+        if (active.taking !== undefined || now < active.snapshotAfter) return
         const { head } = active
-        const image = yield* imageOf(active, true)
-        active.snapshotSequence = head.sequence
-        yield* Snapshot.save(zone, head, image).pipe(
-          Effect.catchAll((error) =>
-            Effect.logWarning(`zone ${zone}: no snapshot at event ${head.sequence}: ${error.message}`)
-          ),
-          Effect.ensuring(Effect.sync(() => {
-            active.saving = false
-          })),
+        const taking = active.snapshots.begin(head)
+        active.taking = taking
+        const failed = (reason: string) =>
+          Effect.map(Elapsed.millis, (now) => {
+            active.snapshotAfter = now + SNAPSHOT_AGAIN_MILLIS
+            return `zone ${zone}: no snapshot at event ${head.sequence}: ${reason}`
+          })
+        yield* taking.write.pipe(
+          Effect.map(() => void (active.snapshotSequence = head.sequence)),
+          Effect.catchAll(({ message }) => Effect.flatMap(failed(message), Effect.logWarning)),
+          Effect.catchAllDefect((cause) => Effect.flatMap(failed(String(cause)), Effect.logError)),
+          Effect.ensuring(Effect.sync(() => void (active.taking = undefined))),
           Effect.interruptible,
           Effect.forkScoped
         )
+      })
+
+    /** Tells the zone each time that it was idle for so long. */
+    const rests = (active: Activation) =>
+      Effect.forever(Effect.gen(function*() {
+        const idle = Duration.toMillis(config.idle)
+        const quiet = (yield* Elapsed.millis) - active.lastMessage
+        if (quiet >= idle) mailbox.offer({ _tag: "Rest", bytes: 0 })
+        yield* Effect.sleep(quiet >= idle ? config.idle : Duration.millis(idle - quiet))
+      }))
+
+    /** Gives the memory back. What no snapshot has yet is stored first, and goes the next time. */
+    const rest = (active: Activation) =>
+      Effect.gen(function*() {
+        if ((yield* Elapsed.millis) - active.lastMessage < Duration.toMillis(config.idle)) return
+        if (active.head.sequence > active.snapshotSequence) yield* snapshot(active)
+        active.pages.state.pages.evict(0)
       })
 
     const sweep = Effect.gen(function*() {
@@ -357,9 +419,7 @@ export const make = (
               const work of mailbox.take(() =>
                 true
               )
-            ) {
-              if (work._tag !== "Expire") work.resume(Effect.fail(error))
-            }
+            ) if (isAsked(work)) work.resume(Effect.fail(error))
           })
         ))
         yield* Effect.timeoutOption(refuse, DAMAGED_RETRY)
@@ -381,7 +441,7 @@ export const make = (
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         for (const work of mailbox.take(() => true)) {
-          if (work._tag !== "Expire") work.resume(Effect.fail(new ZoneError.NotOwner({ zone })))
+          if (isAsked(work)) work.resume(Effect.fail(new ZoneError.NotOwner({ zone })))
         }
       })
     )
@@ -418,28 +478,34 @@ const writer = new Writer(64 * 1024)
 class Activation {
   readonly epoch: number
   readonly decider: Decider
+  readonly pages: ZonePages
+  readonly snapshots: Snapshot.ZoneSnapshots
   head: Chain.ChainHead
-  /** Last event of the last snapshot, finished or under way. */
+  /** Last event of the last snapshot. */
   snapshotSequence: number
+  /** The snapshot under way, and when another may begin. */
+  taking: Snapshot.Taking | undefined
+  snapshotAfter = 0
   /** Lease of the runner that it was claimed under. */
   readonly term: number
-  saving = false
   readonly backlog = new Archiver.Backlog()
+  /** When somebody asked for something last; its beginning before that. */
+  lastMessage: number
   private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
 
-  constructor(
-    epoch: number,
-    decider: Decider,
-    head: Chain.ChainHead,
-    snapshotSequence: number,
-    term: number
-  ) {
+  constructor(epoch: number, { head, pages, snapshotSequence, snapshots }: Recovered, term: number, now: number) {
     this.epoch = epoch
-    this.decider = decider
+    this.decider = new Decider(pages.state)
+    this.pages = pages
+    this.snapshots = snapshots
     this.head = head
     this.snapshotSequence = snapshotSequence
     this.term = term
+    this.lastMessage = now
   }
+
+  /** Returns while a snapshot under way can keep what the next batch changes. */
+  readonly room: Effect.Effect<void> = Effect.suspend(() => this.taking?.room ?? Effect.void)
 
   row(zone: number, batch: Batch.Batch): Chain.JournalRow {
     writer.reset()
@@ -484,6 +550,9 @@ class Activation {
     this.parked.clear()
   }
 }
+
+/** Whether somebody waits for its answer. */
+const isAsked = (work: Work): work is MessageWork | ReportWork => work._tag === "Message" || work._tag === "Report"
 
 const decodeMessage = (bytes: Uint8Array, zone: number): Effect.Effect<MessageCodec.Message, ZoneError.BadMessage> =>
   Effect.suspend(() => {

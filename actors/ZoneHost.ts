@@ -16,7 +16,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 
-export type HostConfig = Pick<Zone.ZoneConfig, "sessionLease" | "snapshotEvents" | "archive">
+export type HostConfig = Pick<
+  Zone.ZoneConfig,
+  "sessionLease" | "snapshotEvents" | "memoryBytes" | "idle" | "archive"
+>
 
 export const layer = (
   config: HostConfig

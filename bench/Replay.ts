@@ -16,7 +16,9 @@ import * as Mode from "#domain/Mode.ts"
 import { operations } from "#domain/Operations.ts"
 import { ZoneState } from "#domain/state/ZoneState.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
+import * as MemoryBlockStore from "#persistence/blocks/MemoryBlockStore.ts"
 import * as Chain from "#persistence/Chain.ts"
+import { fresh } from "#persistence/pages/ZonePages.ts"
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 
@@ -52,10 +54,10 @@ export const replay: Bench = async (options, say) => {
 
 /** Replays a journal from its start, and answers its events. */
 const replayed = async (rows: ReadonlyArray<Chain.JournalRow>): Promise<number> => {
-  const state = new ZoneState(0)
+  const pages = fresh(0, MemoryBlockStore.make().service, Number.MAX_SAFE_INTEGER)
   let head = Chain.START
   for (let at = 0; at < rows.length; at += ROWS_PER_PAGE) {
-    head = await Effect.runPromise(replayRows(state, head, rows.slice(at, at + ROWS_PER_PAGE)))
+    head = await Effect.runPromise(replayRows(pages, head, rows.slice(at, at + ROWS_PER_PAGE)))
   }
   return head.sequence
 }

@@ -111,11 +111,7 @@ export const noteFloors = (floors: ReadonlyArray<Floor>, highest: Map<number, nu
  */
 export const apply = (state: ZoneState, batch: Batch, answered?: ReadonlyMap<number, number>): void => {
   state.time = batch.time
-  for (const record of batch.records) {
-    const { request, session } = record
-    const forgotten = session === 0 || (answered !== undefined && request < (answered.get(session) ?? 0))
-    applyRecord(state, record, forgotten || isWait(record))
-  }
+  for (const record of batch.records) replayRecord(state, record, answered)
   raiseFloors(state, batch.floors)
 }
 
@@ -156,6 +152,17 @@ const applyRecords = (state: ZoneState, reader: BatchReader, answered?: Readonly
       applyRecord(state, record, forgotten || isWait(record))
     }
   }
+}
+
+/** Replays one record of a batch. */
+export const replayRecord = (
+  state: ZoneState,
+  record: CommandRecord,
+  answered?: ReadonlyMap<number, number>
+): void => {
+  const { request, session } = record
+  const forgotten = session === 0 || (answered !== undefined && request < (answered.get(session) ?? 0))
+  applyRecord(state, record, forgotten || isWait(record))
 }
 
 /** Whether the command was left waiting: its own request is among its waiters. */

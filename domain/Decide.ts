@@ -17,7 +17,7 @@ import { operations } from "#domain/Operations.ts"
 import type { Session } from "#domain/Session.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 import type { Timestamp } from "#domain/Timestamp.ts"
-import { warm } from "#domain/Warm.ts"
+import { missing, warm } from "#domain/Warm.ts"
 
 /** The zone ended this session, or never knew what its client believes it knows. */
 export const SESSION_ENDED = "session ended"
@@ -80,6 +80,21 @@ export class Decider {
       if (decision !== WAITS) bytes += decision.reply.length
     }
     return decisions
+  }
+
+  /**
+   * Absent pages that deciding the message meets first, as far as that can be told: a command that refers to another
+   * one waits for that. It decides nothing.
+   */
+  missing(message: Message): ReadonlySet<number> {
+    const { session } = message
+    return missing(message.commands, (command) => {
+      const { number, operation, who } = command
+      const fields = command.request as { readonly [field: string]: unknown }
+      if (operation.request.inodeFields.some((field) => (fields[field] as number) < 0)) return
+      const plan = operation.plan(this.state, { time: this.now, who, session, request: number }, command.request)
+      if ("events" in plan) { for (const event of plan.events) warm(this.state, event) }
+    })
   }
 
   /** Decides what the zone asks of itself. */

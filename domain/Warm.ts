@@ -4,6 +4,7 @@
  */
 import type { ByteString } from "#domain/ByteString.ts"
 import type { Event } from "#domain/Event.ts"
+import { PageFault } from "#domain/state/pages/Pages.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 
 export const warm = (state: ZoneState, event: Event): void => {
@@ -35,6 +36,19 @@ export const warm = (state: ZoneState, event: Event): void => {
     default:
       return "inode" in event ? warmInode(state, event.inode) : undefined
   }
+}
+
+/** The first absent page that each of these meets; none once all is there. What fails otherwise is not told. */
+export const missing = <A>(items: Iterable<A>, meet: (item: A) => void): Set<number> => {
+  const pages = new Set<number>()
+  for (const item of items) {
+    try {
+      meet(item)
+    } catch (cause) {
+      if (cause instanceof PageFault) pages.add(cause.page)
+    }
+  }
+  return pages
 }
 
 const warmEntry = (state: ZoneState, directory: number, name: ByteString): void => {

@@ -217,7 +217,7 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         const journal = yield* fresh
         expect(yield* journal.snapshots(ZONE)).toEqual([])
         const rows = yield* fill(journal, [[9, 1], [1, 1], [90, 1]])
-        const records = rows.map((row, index) => snapshotAt(row, { parts: index, bytes: 2 ** 40 + index }))
+        const records = rows.map((row, index) => snapshotAt(row, { bytes: 2 ** 40 + index }))
         for (const index of [1, 2, 0]) yield* journal.addSnapshot(records[index]!)
         expectSnapshots(yield* journal.snapshots(ZONE), records.toReversed())
       }))
@@ -228,7 +228,7 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         const [first, second] = yield* fill(journal, [[4, 1], [4, 1]])
         yield* journal.addSnapshot(snapshotAt(first!))
         yield* journal.addSnapshot(snapshotAt(second!))
-        const replaced = snapshotAt(first!, { parts: 99, bytes: 1, digest: new Uint8Array(32).fill(9) })
+        const replaced = snapshotAt(first!, { bytes: 1, digest: new Uint8Array(32).fill(9) })
         yield* journal.addSnapshot(replaced)
         expectSnapshots(yield* journal.snapshots(ZONE), [snapshotAt(second!), replaced])
         yield* journal.removeSnapshot(ZONE, second!.last)
@@ -337,6 +337,24 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         expect(yield* journal.sequenceAt(ZONE, seconds, nanos - 1)).toBe(0)
       }))
 
+    test("records no snapshot of an epoch that is over, or that nobody has claimed", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const [first, second] = yield* fill(journal, [[4, 1], [4, 1]])
+        const kept = snapshotAt(first!)
+        yield* journal.addSnapshot(kept)
+        const { epoch } = yield* journal.claim(ZONE, "next")
+        for (const row of [first!, second!]) {
+          yield* expectFenced(journal.addSnapshot(snapshotAt(row, { bytes: 1 })), epoch - 1)
+          yield* expectFenced(journal.addSnapshot(snapshotAt(row, { epoch: epoch + 1 })), epoch + 1)
+        }
+        yield* expectFenced(journal.addSnapshot({ ...kept, zone: ZONE + 1 }), kept.epoch, ZONE + 1)
+        expectSnapshots(yield* journal.snapshots(ZONE), [kept])
+        const replaced = snapshotAt(first!, { epoch })
+        yield* journal.addSnapshot(replaced)
+        expectSnapshots(yield* journal.snapshots(ZONE), [replaced])
+      }))
+
     test("an append that races a claim is in the head that the claim gives, or it is fenced and nowhere", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
@@ -426,7 +444,7 @@ const firsts = (rows: ReadonlyArray<Chain.JournalRow>) => rows.map(({ first }) =
 export const snapshotAt = (row: Chain.JournalRow, given?: Partial<SnapshotRecord>): SnapshotRecord => ({
   zone: row.zone,
   head: Chain.headOf(row),
-  parts: 3,
+  epoch: row.epoch,
   bytes: 12_345_678_901,
   digest: everyByte(32),
   ...given

@@ -60,10 +60,11 @@ export interface SnapshotRecord {
   readonly zone: number
   /** The state's last event, and the hash of its row. */
   readonly head: ChainHead
-  /** Objects that hold it, in order: `Snapshot.keyOf(record, part)`. */
-  readonly parts: number
+  /** Activation of the zone that took it. */
+  readonly epoch: number
+  /** Bytes of all that it needs in the block store. */
   readonly bytes: number
-  /** SHA-256 of the state's bytes. */
+  /** SHA-256 of its manifest (`persistence/pages/Manifest.ts`). */
   readonly digest: Uint8Array
 }
 
@@ -111,7 +112,8 @@ export interface JournalService {
   ) => Effect.Effect<number, JournalUnavailable | HistoryDamaged>
   /** Newest first. */
   readonly snapshots: (zone: number) => Effect.Effect<ReadonlyArray<SnapshotRecord>, JournalUnavailable>
-  readonly addSnapshot: (record: SnapshotRecord) => Effect.Effect<void, JournalUnavailable>
+  /** Replaces one at the same event; or does nothing, and `Fenced`. */
+  readonly addSnapshot: (record: SnapshotRecord) => Effect.Effect<void, Fenced | JournalUnavailable>
   readonly removeSnapshot: (zone: number, sequence: number) => Effect.Effect<void, JournalUnavailable>
   /** The last segment that begins at or before the event; undefined if none does. */
   readonly segmentAt: (zone: number, sequence: number) => Effect.Effect<SegmentRecord | undefined, JournalUnavailable>

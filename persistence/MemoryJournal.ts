@@ -94,10 +94,13 @@ export const make = (): MemoryJournal => {
       }),
     snapshots: (zone) => Effect.sync(() => of(zone).snapshots),
     addSnapshot: (snapshot) =>
-      Effect.sync(() => {
-        const record = of(snapshot.zone)
+      Effect.suspend(() => {
+        const { epoch, zone } = snapshot
+        const record = of(zone)
+        if (record.epoch !== epoch) return Effect.fail(new Fenced({ zone, epoch }))
         const others = record.snapshots.filter(({ head }) => head.sequence !== snapshot.head.sequence)
         record.snapshots = [...others, snapshot].sort((a, b) => b.head.sequence - a.head.sequence)
+        return Effect.void
       }),
     removeSnapshot: (zone, sequence) =>
       Effect.sync(() => {

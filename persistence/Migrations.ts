@@ -85,6 +85,22 @@ const migrations: ReadonlyArray<Migration> = [
         sealed timestamptz not null default now(),
         primary key (zone, first)
       )`
+  },
+  {
+    version: 3,
+    name: "snapshots of pages",
+    script: `
+      drop table cadastre.snapshot;
+      create table cadastre.snapshot (
+        zone smallint not null,
+        sequence bigint not null,
+        hash bytea not null,
+        epoch bigint not null,
+        bytes bigint not null,
+        digest bytea not null,
+        created timestamptz not null default now(),
+        primary key (zone, sequence)
+      )`
   }
 ]
 

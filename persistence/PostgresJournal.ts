@@ -1,5 +1,5 @@
 /**
- * The journal in Postgres. One row a batch; claim and append are fenced by the zone's epoch inside the very
+ * The journal in Postgres. One row a batch; claim, append and the record of a snapshot are fenced by the zone's epoch inside the very
  * statement that writes, so a stale owner cannot append, whenever its statement arrives.
  */
 import * as Chain from "#persistence/Chain.ts"
@@ -44,12 +44,15 @@ export const SEQUENCE_AT = `
   select coalesce(max(last), 0) from cadastre.journal where zone = $1 and (seconds, nanos) <= ($2::bigint, $3::int)`
 
 export const SNAPSHOTS =
-  "select sequence, hash, parts, bytes, digest from cadastre.snapshot where zone = $1 order by sequence desc"
+  "select sequence, hash, epoch, bytes, digest from cadastre.snapshot where zone = $1 order by sequence desc"
 
 export const ADD_SNAPSHOT = `
-  insert into cadastre.snapshot (zone, sequence, hash, parts, bytes, digest) values ($1, $2, $3, $4, $5, $6)
+  with owner as (select from cadastre.zone where zone = $1 and epoch = $4 for share)
+  insert into cadastre.snapshot (zone, sequence, hash, epoch, bytes, digest)
+  select $1, $2, $3, $4, $5, $6 from owner
   on conflict (zone, sequence) do update set
-    hash = excluded.hash, parts = excluded.parts, bytes = excluded.bytes, digest = excluded.digest`
+    hash = excluded.hash, epoch = excluded.epoch, bytes = excluded.bytes, digest = excluded.digest
+  returning 1`
 
 export const REMOVE_SNAPSHOT = "delete from cadastre.snapshot where zone = $1 and sequence = $2"
 
@@ -165,10 +168,10 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
           Effect.mapError(unavailable)
         ),
 
-      addSnapshot: ({ bytes, digest, head, parts, zone }) =>
-        database.query("record a snapshot", ADD_SNAPSHOT, [zone, head.sequence, head.hash, parts, bytes, digest]).pipe(
-          Effect.asVoid,
-          Effect.mapError(unavailable)
+      addSnapshot: ({ bytes, digest, epoch, head, zone }) =>
+        database.query("record a snapshot", ADD_SNAPSHOT, [zone, head.sequence, head.hash, epoch, bytes, digest]).pipe(
+          Effect.mapError(unavailable),
+          Effect.flatMap((rows) => rows.length === 1 ? Effect.void : Effect.fail(new Fenced({ zone, epoch })))
         ),
 
       removeSnapshot: (zone, sequence) =>
@@ -241,7 +244,7 @@ const journalRow = (zone: number, row: Row): Chain.JournalRow => ({
 const snapshotRecord = (zone: number, row: Row): SnapshotRecord => ({
   zone,
   head: { sequence: Number(row[0]), hash: row[1] as Uint8Array },
-  parts: Number(row[2]),
+  epoch: Number(row[2]),
   bytes: Number(row[3]),
   digest: row[4] as Uint8Array
 })

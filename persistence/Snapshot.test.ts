@@ -1,228 +1,337 @@
-import { bytesOf, expectSame } from "#persistence/blocks/BlockStore.contract.ts"
-import { BlockStore, StoreFull, StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
-import * as MemoryBlockStore from "#persistence/blocks/MemoryBlockStore.ts"
-import type { ChainHead } from "#persistence/Chain.ts"
-import { Journal, type JournalService, JournalUnavailable } from "#persistence/Journal.ts"
-import * as MemoryJournal from "#persistence/MemoryJournal.ts"
+import { type BlockStoreService, StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
+import { JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import { PagedZone, ZONE } from "#persistence/PagedZone.testing.ts"
+import * as Manifest from "#persistence/pages/Manifest.ts"
+import { RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
+import type { PageLost } from "#persistence/pages/ZonePages.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { expect } from "vitest"
 
-const ZONE = 5
-const MIB = 1024 * 1024
+/** A zone of so many changes. */
+const changed = (seed: number, changes: number, memoryBytes?: number) =>
+  Effect.gen(function*() {
+    const zone = new PagedZone(seed, memoryBytes)
+    yield* zone.found
+    yield* zone.change(changes)
+    return zone
+  })
 
-const POOL = bytesOf(2 * Snapshot.PART_BYTES + MIB)
-/** Bytes of a state; those of another variant differ. */
-const stateOf = (bytes: number, variant = 0): Uint8Array => POOL.subarray(variant, variant + bytes)
-/** Two parts. */
-const SEVERAL = Snapshot.PART_BYTES + 100_001
+const keysOf = ({ blocks }: PagedZone, folder: string): ReadonlyArray<string> =>
+  [...blocks.objects.keys()].filter((key) => key.startsWith(folder)).sort()
 
-const makeWorld = () => ({ store: MemoryBlockStore.make(), journal: MemoryJournal.make().service })
-
-type World = ReturnType<typeof makeWorld>
-
-const inWorld =
-  ({ journal, store }: World) => <A, E>(effect: Effect.Effect<A, E, BlockStore | Journal>): Effect.Effect<A, E> =>
-    effect.pipe(Effect.provideService(BlockStore, store.service), Effect.provideService(Journal, journal))
-
-const headAt = (sequence: number): ChainHead => ({ sequence, hash: new Uint8Array(32).fill(sequence) })
-
-/** An image of the bytes, gathered from runs that are overwritten as soon as they were taken. */
-const imageOf = (bytes: Uint8Array, runBytes = 70_001): Snapshot.Image => {
-  const builder = new Snapshot.ImageBuilder()
-  const run = new Uint8Array(runBytes)
-  for (let at = 0; at < bytes.length; at += runBytes) {
-    const piece = bytes.subarray(at, at + runBytes)
-    run.set(piece)
-    builder.add(run.subarray(0, piece.length))
-    run.fill(0)
-  }
-  return builder.finish()
+const bytesIn = ({ blocks }: PagedZone): number => {
+  let bytes = 0
+  for (const { length } of blocks.objects.values()) bytes += length
+  return bytes
 }
 
-const save = (world: World, sequence: number, bytes: Uint8Array) =>
-  inWorld(world)(Snapshot.save(ZONE, headAt(sequence), imageOf(bytes)))
+const recordsOf = ({ memoryJournal }: PagedZone) => memoryJournal.snapshots(ZONE)
 
-const keysOf = ({ store }: World): Array<string> => [...store.objects.keys()].sort()
+const sequencesOf = (zone: PagedZone) =>
+  Effect.map(recordsOf(zone), (records) => records.map(({ head }) => head.sequence))
 
-const sequencesOf = ({ journal }: World) =>
-  Effect.map(journal.snapshots(ZONE), (records) => records.map(({ head }) => head.sequence))
-
-describe("an image", () => {
-  it("is in full parts but for the last, whatever runs it came in", () => {
-    const bytes = stateOf(2 * Snapshot.PART_BYTES + 12_345)
-    const digest = imageOf(bytes).digest
-    for (const runBytes of [Snapshot.PART_BYTES, bytes.length]) {
-      const image = imageOf(bytes, runBytes)
-      expect(image.parts.map(({ length }) => length)).toEqual([Snapshot.PART_BYTES, Snapshot.PART_BYTES, 12_345])
-      expectSame(Buffer.concat(image.parts), bytes)
-      expect(image.bytes).toBe(bytes.length)
-      expect(image.digest).toEqual(digest)
+/** Each snapshot that is recorded is the state of its event. */
+const expectGood = (zone: PagedZone) =>
+  Effect.gen(function*() {
+    for (const record of yield* recordsOf(zone)) {
+      expect(yield* zone.digestIn(record)).toBe(zone.digestAt(record.head.sequence))
     }
   })
 
-  it("that fills its parts has no empty one after them, and one of nothing has none", () => {
-    expect(imageOf(stateOf(2 * Snapshot.PART_BYTES)).parts).toHaveLength(2)
-    expect(imageOf(new Uint8Array(0))).toMatchObject({ parts: [], bytes: 0 })
-  })
-
-  it("of which only the digest is wanted keeps no bytes", () => {
-    const bytes = stateOf(100_000)
-    const builder = new Snapshot.ImageBuilder(false)
-    builder.add(bytes.subarray(0, 40_000))
-    builder.add(bytes.subarray(40_000))
-    expect(builder.finish()).toEqual({ parts: [], bytes: 100_000, digest: imageOf(bytes).digest })
-  })
+const unavailable = new StoreUnavailable({
+  store: "memory",
+  operation: "any",
+  reason: "for the test",
+  retryable: false
 })
 
-describe("a snapshot", () => {
-  for (const bytes of [0, 1, Snapshot.PART_BYTES, 2 * Snapshot.PART_BYTES + 1]) {
-    it.effect(`gives back ${bytes} bytes as they were saved, by its record in the journal`, () =>
-      Effect.gen(function*() {
-        const world = makeWorld()
-        const image = stateOf(bytes)
-        const record = yield* save(world, 7, image)
-        expect(record).toMatchObject({
-          zone: ZONE,
-          head: headAt(7),
-          bytes,
-          parts: Math.ceil(bytes / Snapshot.PART_BYTES)
-        })
-        expect(yield* world.journal.snapshots(ZONE)).toEqual([record])
-        expectSame(yield* inWorld(world)(Snapshot.load(record)), image)
-      }))
+/** Fails the call of this number of all that change the store, until it is `mended`. */
+const failing = (inner: BlockStoreService, number: number): BlockStoreService & { mended: boolean } => {
+  let calls = 0
+  const next = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E | StoreUnavailable> =>
+    Effect.suspend((): Effect.Effect<A, E | StoreUnavailable> =>
+      calls++ === number && !service.mended ? Effect.fail(unavailable) : call
+    )
+  const service = {
+    ...inner,
+    mended: false,
+    put: (key: string, bytes: Uint8Array) => next(inner.put(key, bytes)),
+    remove: (key: string) => next(inner.remove(key))
   }
+  return service
+}
 
-  it.effect("is one of two: the third and older are forgotten with their objects", () =>
+describe("a snapshot of pages", () => {
+  it.effect("brings the zone back with all its pages absent, to the last byte", () =>
     Effect.gen(function*() {
-      const world = makeWorld()
-      const states = [SEVERAL, 1, MIB, SEVERAL].map(stateOf)
-      for (const [index, state] of states.entries()) yield* save(world, (index + 1) * 100, state)
-      expect(yield* sequencesOf(world)).toEqual([400, 300])
-      const [newest, older] = yield* world.journal.snapshots(ZONE)
-      expectSame(yield* inWorld(world)(Snapshot.load(newest!)), states[3]!)
-      expectSame(yield* inWorld(world)(Snapshot.load(older!)), states[2]!)
-      expect(keysOf(world)).toEqual([
-        "snapshots/5/0000000000000300/0",
-        "snapshots/5/0000000000000400/0",
-        "snapshots/5/0000000000000400/1"
-      ])
+      const zone = yield* changed(1, 3000)
+      const record = yield* zone.take
+      expect(record).toMatchObject({ zone: ZONE, epoch: 1, head: zone.head })
+      expect(yield* recordsOf(zone)).toEqual([record])
+      const before = yield* zone.digest
+      yield* zone.reopen(record)
+      expect(zone.pages.state.pages.absent).toBe(zone.pages.state.pages.count)
+      expect(yield* zone.digest).toBe(before)
+      yield* zone.change(500)
+      expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
     }))
 
-  it.effect("of another zone is left alone", () =>
+  it.effect("writes what changed since the last one, and little else", () =>
     Effect.gen(function*() {
-      const world = makeWorld()
-      const other = yield* inWorld(world)(Snapshot.save(ZONE + 1, headAt(1), imageOf(stateOf(10))))
-      for (const sequence of [1, 2, 3]) yield* save(world, sequence, stateOf(20))
-      expect(yield* world.journal.snapshots(ZONE + 1)).toEqual([other])
-      expectSame(yield* inWorld(world)(Snapshot.load(other)), stateOf(10))
+      const zone = yield* changed(2, 9000)
+      yield* zone.take
+      const whole = bytesIn(zone)
+      yield* zone.change(3)
+      const before = bytesIn(zone)
+      yield* zone.take
+      expect(bytesIn(zone) - before).toBeLessThan(whole / 4)
+      yield* expectGood(zone)
     }))
 
-  it.effect("with a flipped bit in any part, or a part cut short, is refused", () =>
+  it.effect("is of the moment when it began, whatever the zone does meanwhile", () =>
     Effect.gen(function*() {
-      const world = makeWorld()
-      const { store } = world
-      const record = yield* save(world, 1, stateOf(SEVERAL))
-      const load = Effect.flip(inWorld(world)(Snapshot.load(record)))
-      for (const part of [0, 1]) {
-        const key = Snapshot.keyOf(ZONE, 1, part)
-        const whole = store.objects.get(key)!.slice()
-        store.corrupt(key, 77_777)
-        expect(yield* load).toMatchObject({ _tag: "ObjectCorrupt", key })
-        store.objects.set(key, whole.slice())
-        store.truncate(key, 50_000)
-        expect(yield* load).toMatchObject({ _tag: "ObjectCorrupt", key })
-        store.objects.set(key, whole)
+      const zone = yield* changed(3, 4000)
+      for (let round = 0; round < 6; round++) {
+        const { sequence } = zone.head
+        const expected = yield* zone.digest
+        const taking = zone.snapshots.begin(zone.head)
+        const writing = yield* Effect.fork(taking.write)
+        for (let batch = 0; batch < 5; batch++) {
+          yield* zone.change(150)
+          yield* taking.room
+          yield* Effect.yieldNow()
+        }
+        const record = yield* Fiber.join(writing)
+        expect(record.head.sequence).toBe(sequence)
+        expect(yield* zone.digestIn(record)).toBe(expected)
       }
-      yield* inWorld(world)(Snapshot.load(record))
+      expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
     }))
 
-  it.effect("without one of its parts is refused", () =>
+  it.effect("is one of two: what only older ones need goes with them", () =>
     Effect.gen(function*() {
-      const world = makeWorld()
-      const record = yield* save(world, 1, stateOf(SEVERAL))
-      const key = Snapshot.keyOf(ZONE, 1, 1)
-      yield* world.store.service.remove(key)
-      expect(yield* Effect.flip(inWorld(world)(Snapshot.load(record)))).toMatchObject({ _tag: "ObjectMissing", key })
-    }))
-
-  it.effect("whose parts are good objects but not what was saved is refused", () =>
-    Effect.gen(function*() {
-      const world = makeWorld()
-      const { service } = world.store
-      const record = yield* save(world, 1, stateOf(SEVERAL))
-      const load = inWorld(world)(Snapshot.load(record))
-      const [first, second] = [Snapshot.keyOf(ZONE, 1, 0), Snapshot.keyOf(ZONE, 1, 1)]
-      const [a, b] = [yield* service.get(first), yield* service.get(second)]
-      yield* service.put(first, b)
-      yield* service.put(second, a)
-      expect(yield* Effect.flip(load)).toMatchObject({
-        _tag: "ObjectCorrupt",
-        key: "snapshots/5/1",
-        reason: "its parts do not give the digest that was recorded"
-      })
-      yield* service.put(first, a.with(0, a[0]! ^ 1))
-      yield* service.put(second, b)
-      expect((yield* Effect.flip(load))._tag).toBe("ObjectCorrupt")
-      yield* service.put(first, a)
-      yield* load
-    }))
-
-  it.effect("that was cut off before its record is none: the older ones stay, and it can be saved again", () =>
-    Effect.gen(function*() {
-      const world = makeWorld()
-      const states = [stateOf(MIB), stateOf(MIB, 1), stateOf(SEVERAL, 2)]
-      yield* save(world, 1, states[0]!)
-      yield* save(world, 2, states[1]!)
-      const crash: JournalService = {
-        ...world.journal,
-        addSnapshot: () =>
-          Effect.fail(new JournalUnavailable({ operation: "record", reason: "a crash", uncertain: true }))
+      const zone = yield* changed(4, 2000)
+      const taken: Array<SnapshotRecord> = []
+      for (let round = 0; round < 12; round++) {
+        taken.push(yield* zone.take)
+        yield* zone.change(1000)
       }
-      const error = yield* Effect.flip(save({ ...world, journal: crash }, 3, states[2]!))
-      expect(error).toMatchObject({ _tag: "JournalUnavailable", reason: "a crash" })
-      const records = yield* world.journal.snapshots(ZONE)
-      expect(records.map(({ head }) => head.sequence)).toEqual([2, 1])
-      for (const [index, record] of records.toReversed().entries()) {
-        expectSame(yield* inWorld(world)(Snapshot.load(record)), states[index]!)
-      }
-      const record = yield* save(world, 3, states[2]!)
-      expect(yield* sequencesOf(world)).toEqual([3, 2])
-      expectSame(yield* inWorld(world)(Snapshot.load(record)), states[2]!)
+      const kept = taken.slice(-2).toReversed()
+      expect(yield* recordsOf(zone)).toEqual(kept)
+      expect(keysOf(zone, "manifests/")).toEqual(kept.map(Manifest.keyOf).toSorted())
+      yield* expectGood(zone)
+      // Sparse packs are rewritten, or all twelve would still hold something.
+      const { packs } = zone.pages.table
+      const live = [...packs.values()].reduce((sum, pack) => sum + pack.live, 0)
+      const stored = [...packs.values()].reduce((sum, pack) => sum + pack.bytes, 0)
+      expect(stored).toBeLessThan(4 * live)
+      expect(keysOf(zone, "pages/")).toHaveLength(packs.size)
     }))
 
-  it.effect("whose parts cannot all be stored gets no record", () =>
+  it.effect(
+    "that fails at any call to the store leaves the one before, and the next one is good",
+    () =>
+      Effect.gen(function*() {
+        let failures = 0
+        for (let call = 0; call < 20; call++) {
+          const zone = yield* changed(5, 1500)
+          yield* zone.take
+          yield* zone.change(400)
+          yield* zone.take
+          yield* zone.change(400)
+          const [newest] = yield* sequencesOf(zone)
+          const store = failing(zone.blocks.service, call)
+          zone.store = store
+          yield* zone.reopen((yield* recordsOf(zone))[0]!)
+          yield* zone.change(100)
+          const failed = yield* Effect.either(zone.take)
+          if (failed._tag === "Left") {
+            failures++
+            expect((yield* sequencesOf(zone))[0]).toBe(newest)
+          }
+          yield* expectGood(zone)
+          store.mended = true
+          yield* zone.change(100)
+          yield* zone.take
+          yield* expectGood(zone)
+          expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
+        }
+        // Pages, chunks and manifest are one object each; what is removed after that is no failure.
+        expect(failures).toBe(3)
+      }),
+    60_000
+  )
+
+  it.effect("whose record is refused, or may be there, harms no other", () =>
     Effect.gen(function*() {
-      const world = makeWorld()
-      const { service } = world.store
-      const full = {
-        ...world.store,
-        service: {
-          ...service,
-          put: (key: string, bytes: Uint8Array) =>
-            key.endsWith("/1")
-              ? Effect.fail(new StoreFull({ key, store: "memory", reason: "for the test" }))
-              : service.put(key, bytes)
+      for (const isThere of [false, true]) {
+        const zone = yield* changed(6, 1500)
+        yield* zone.take
+        yield* zone.change(300)
+        zone.journal = {
+          ...zone.memoryJournal,
+          addSnapshot: (record) =>
+            Effect.zipRight(
+              isThere ? zone.memoryJournal.addSnapshot(record) : Effect.void,
+              Effect.fail(new JournalUnavailable({ operation: "record", reason: "a crash", uncertain: true }))
+            )
+        }
+        yield* zone.reopen((yield* recordsOf(zone))[0]!)
+        yield* zone.change(50)
+        expect((yield* Effect.flip(zone.take))._tag).toBe("JournalUnavailable")
+        yield* expectGood(zone)
+        zone.journal = zone.memoryJournal
+        yield* zone.reopen((yield* recordsOf(zone))[0]!)
+        yield* zone.change(50)
+        yield* zone.take
+        yield* expectGood(zone)
+        expect(yield* sequencesOf(zone)).toHaveLength(2)
+      }
+    }))
+
+  it.effect("of a stale owner is not recorded, and the next owner removes what it left", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(7, 1500)
+      const record = yield* zone.take
+      const stale = zone.snapshots
+      yield* zone.change(300)
+      const taking = stale.begin(zone.head)
+      yield* zone.reopen(record)
+      expect((yield* Effect.flip(taking.write))._tag).toBe("Fenced")
+      expect(yield* recordsOf(zone)).toEqual([record])
+      expect(keysOf(zone, "pages/").filter((key) => key.endsWith("-1")).length).toBeGreaterThan(2)
+      yield* zone.change(50)
+      yield* zone.take
+      const { packs } = zone.pages.table
+      expect(keysOf(zone, "pages/")).toEqual([...packs.keys()].map((pack) => zone.pages.keyOf(pack)).sort())
+      expect(keysOf(zone, "manifests/")).toHaveLength(2)
+      yield* expectGood(zone)
+    }))
+
+  it.live("keeps its manifest to what was recorded", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(8, 500)
+      const record = yield* zone.take
+      const key = Manifest.keyOf(record)
+      const whole = yield* zone.store.get(key)
+      const open = Effect.flip(zone.digestIn(record))
+      yield* zone.store.put(key, whole.with(9, whole[9]! ^ 1))
+      expect(yield* open).toMatchObject({ _tag: "SnapshotLost", damaged: true })
+      yield* zone.store.put(key, whole)
+      zone.blocks.truncate(key, 40)
+      expect(yield* open).toMatchObject({ _tag: "SnapshotLost", damaged: true })
+      yield* zone.store.remove(key)
+      expect(yield* open).toMatchObject({ _tag: "SnapshotLost", damaged: true })
+      yield* zone.store.put(key, whole)
+      const other = { ...record, head: { ...record.head, sequence: 1 } }
+      yield* zone.store.put(Manifest.keyOf(other), whole)
+      expect((yield* Effect.flip(zone.digestIn(other))).message).toContain(`it is of zone 5 at event`)
+    }))
+
+  it.live(
+    "of which a page cannot be read tells which, and is given up with all others that need it",
+    () =>
+      Effect.gen(function*() {
+        const zone = yield* changed(9, 3000)
+        const older = yield* zone.take
+        const good = new Map([...zone.blocks.objects].map(([key, bytes]) => [key, bytes.slice()]))
+        yield* zone.change(100)
+        const newer = yield* zone.take
+        const added = keysOf(zone, "pages/").filter((key) => !good.has(key))
+        expect(added).toHaveLength(2)
+        // Of the newer one alone.
+        zone.blocks.corrupt(added[0]!, 40)
+        const lost = yield* Effect.flip(zone.digestIn(newer))
+        expect(lost).toMatchObject({ _tag: "PageLost", zone: ZONE, key: added[0] })
+        expect(lost.message).toMatch(/^zone 5: page of \w+ \d+ is lost: pages.* at byte \d+: .*is corrupt/)
+        yield* zone.within(Snapshot.disown(lost as PageLost))
+        expect(yield* recordsOf(zone)).toEqual([older])
+        yield* zone.reopen(older)
+        expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
+        yield* zone.take
+        yield* expectGood(zone)
+        // Of all.
+        for (const key of keysOf(zone, "pages/")) yield* zone.store.remove(key)
+        for (let left = yield* recordsOf(zone); left[0] !== undefined; left = yield* recordsOf(zone)) {
+          const gone = yield* Effect.flip(zone.digestIn(left[0]))
+          expect(gone).toMatchObject({ _tag: "PageLost", reason: expect.stringContaining("no object") })
+          yield* zone.within(Snapshot.disown(gone as PageLost))
+          expect((yield* recordsOf(zone)).length).toBeLessThan(left.length)
+        }
+      }),
+    20_000
+  )
+
+  it.live("whose pages were exchanged for good ones of others, or of another time, gives none of them as its own", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(10, 3000)
+      yield* zone.take
+      const other = yield* changed(11, 3000)
+      yield* other.take
+      const [pack] = keysOf(zone, "pages/")
+      const key = pack!
+      const own = yield* zone.store.get(key)
+      const record = (yield* recordsOf(zone))[0]!
+      yield* zone.digestIn(record)
+      const swapped = own.slice()
+      const first = RECORD_HEADER_BYTES + (own[10]! | (own[11]! << 8))
+      const second = RECORD_HEADER_BYTES + (own[first + 10]! | (own[first + 11]! << 8))
+      swapped.set(own.subarray(first, first + second), 0)
+      swapped.set(own.subarray(0, first), second)
+      for (const bytes of [swapped, yield* other.store.get(key)]) {
+        const sized = new Uint8Array(own.length)
+        sized.set(bytes.subarray(0, own.length))
+        yield* zone.store.put(key, sized)
+        expect((yield* Effect.flip(zone.digestIn(record)))._tag).toBe("PageLost")
+      }
+      yield* zone.store.put(key, own)
+      expect(yield* zone.digestIn(record)).toBe(zone.digestAt(record.head.sequence))
+    }))
+})
+
+describe("a zone with little memory", () => {
+  it.effect("works as one with much, and keeps to it", () =>
+    Effect.gen(function*() {
+      const memory = 20 * 1024
+      const zone = yield* changed(12, 9000, memory)
+      yield* zone.take
+      const whole = zone.pages.state.pages.slab.usedBytes
+      expect(whole).toBeGreaterThan(3 * memory)
+      for (let round = 0; round < 30; round++) {
+        yield* zone.change(20)
+        if (round % 3 === 0) yield* zone.take
+        zone.pages.bound()
+        const { pages } = zone.pages.state
+        // What has changed since is not to be had elsewhere.
+        expect(pages.slab.usedBytes).toBeLessThan(memory + 3 * pages.dirtyBytes + 16 * 1024)
+      }
+      expect(zone.pages.state.pages.absent).toBeGreaterThan(0)
+      expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
+      yield* expectGood(zone)
+    }))
+
+  it.effect("reads what lies beside a page along with it, and each only once", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(13, 4000)
+      const record = yield* zone.take
+      let reads = 0
+      zone.store = {
+        ...zone.blocks.service,
+        getRange: (...given) => {
+          reads++
+          return zone.blocks.service.getRange(...given)
         }
       }
-      expect((yield* Effect.flip(save({ ...world, store: full }, 1, stateOf(SEVERAL))))._tag).toBe("StoreFull")
-      expect(yield* sequencesOf(world)).toEqual([])
-    }))
-
-  it.effect("that was being forgotten when its objects would not go has no record any more", () =>
-    Effect.gen(function*() {
-      const world = makeWorld()
-      for (const sequence of [1, 2]) yield* save(world, sequence, stateOf(10))
-      const { service } = world.store
-      const unreachable = { store: "memory", operation: "remove", reason: "for the test", retryable: true }
-      const stuck = {
-        ...world.store,
-        service: { ...service, remove: () => Effect.fail(new StoreUnavailable(unreachable)) }
-      }
-      // The new one counts, although the old one's objects stay.
-      yield* save({ ...world, store: stuck }, 3, stateOf(10))
-      expect(yield* sequencesOf(world)).toEqual([3, 2])
-      for (const record of yield* world.journal.snapshots(ZONE)) yield* inWorld(world)(Snapshot.load(record))
+      yield* zone.reopen(record)
+      const { count } = zone.pages.state.pages
+      reads = 0
+      yield* zone.digest
+      expect(reads).toBeLessThan(count / 8)
+      const before = reads
+      yield* zone.digest
+      expect(reads).toBe(before)
     }))
 })

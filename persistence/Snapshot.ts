@@ -1,124 +1,284 @@
 /**
- * A zone's state in the block store: its bytes in parts, named by a record in the journal's tables. The record
- * is written last, so a snapshot is whole or is not there.
+ * Snapshots of a zone, page by page, while it works: what changed since the last one is copied into packs, whatever
+ * changes meanwhile before it does; then the page table's changed chunks, then the manifest, and last the record in the
+ * journal's tables, so a snapshot is whole or is not there. One of an activation is under way at a time.
  */
-import { BlockStore, type ObjectCorrupt, type ReadError, type WriteError } from "#persistence/blocks/BlockStore.ts"
-import * as BlockStores from "#persistence/blocks/BlockStore.ts"
+import { Writer } from "#domain/codec/Writer.ts"
+import { PageKind } from "#domain/state/pages/Pages.ts"
+import {
+  BlockStore,
+  type BlockStoreService,
+  type StoreUnavailable,
+  type WriteError
+} from "#persistence/blocks/BlockStore.ts"
 import type { ChainHead } from "#persistence/Chain.ts"
-import { Journal, type JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import {
+  type Fenced,
+  Journal,
+  type JournalService,
+  type JournalUnavailable,
+  type SnapshotRecord
+} from "#persistence/Journal.ts"
+import * as Manifest from "#persistence/pages/Manifest.ts"
+import { PackQueue } from "#persistence/pages/PackQueue.ts"
+import * as PagePack from "#persistence/pages/PagePack.ts"
+import { chunkOf, type Pack } from "#persistence/pages/PageTable.ts"
+import { open, type PageLost, readManifest, type SnapshotLost, type ZonePages } from "#persistence/pages/ZonePages.ts"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { createHash } from "node:crypto"
+import * as Stream from "effect/Stream"
 
-/** Bytes of one part at most. */
-export const PART_BYTES = 4 * 1024 * 1024
 /** Snapshots of one zone that are kept, the newest first. */
 const KEPT = 2
-const CONCURRENCY = 4
+/** Bytes copied before others of the process get a turn. */
+const TURN_BYTES = 512 * 1024
+/** Packs are rewritten while they have so many times the bytes that are in use. */
+const SPARSE_FACTOR = 2
+/** Packs rewritten by a snapshot: so many, or as many as it wrote. */
+const REWRITES_LEAST = 4
 
-/** The state's bytes, gathered into parts while the state stands still. */
-export interface Image {
-  readonly parts: ReadonlyArray<Uint8Array>
-  readonly bytes: number
-  readonly digest: Uint8Array
+export type SnapshotError = Fenced | JournalUnavailable | WriteError
+
+/** A snapshot that has begun: what it is of does not change any more, whatever the zone does. */
+export interface Taking {
+  /** Writes and records it. To be run once. */
+  readonly write: Effect.Effect<SnapshotRecord, SnapshotError>
+  /** Returns while there is room for what the zone is about to change. */
+  readonly room: Effect.Effect<void>
 }
 
-/** Gathers runs of bytes, each valid only until the next; or only their digest. */
-export class ImageBuilder {
-  private readonly keep: boolean
-  private readonly parts: Array<Uint8Array> = []
-  private current: Array<Uint8Array> = []
-  private currentBytes = 0
-  private bytes = 0
-  private readonly hash = createHash("sha256")
+/** The snapshots of one activation. */
+export class ZoneSnapshots {
+  private readonly pages: ZonePages
+  private readonly epoch: number
+  private readonly journal: JournalService
+  private readonly store: BlockStoreService
+  /** Keys of the packs that each manifest lists. */
+  private readonly listed = new Map<string, ReadonlySet<string>>()
+  /** Whether what older activations left over was looked for. */
+  private swept = false
 
-  constructor(keep = true) {
-    this.keep = keep
+  private constructor(pages: ZonePages, epoch: number, journal: JournalService, store: BlockStoreService) {
+    this.pages = pages
+    this.epoch = epoch
+    this.journal = journal
+    this.store = store
   }
 
-  add(run: Uint8Array): void {
-    this.hash.update(run)
-    this.bytes += run.length
-    for (let at = 0; this.keep && at < run.length;) {
-      const piece = Uint8Array.prototype.slice.call(run, at, at + PART_BYTES - this.currentBytes)
-      this.current.push(piece)
-      this.currentBytes += piece.length
-      at += piece.length
-      if (this.currentBytes === PART_BYTES) this.close()
-    }
-  }
-
-  finish(): Image {
-    if (this.currentBytes > 0) this.close()
-    return { parts: this.parts, bytes: this.bytes, digest: this.hash.digest() }
-  }
-
-  private close(): void {
-    this.parts.push(this.current.length === 1 ? this.current[0] as Uint8Array : Buffer.concat(this.current))
-    this.current = []
-    this.currentBytes = 0
-  }
-}
-
-const NUMBER_WIDTH = 16
-
-export const keyOf = (zone: number, sequence: number, part: number): string =>
-  `snapshots/${zone}/${String(sequence).padStart(NUMBER_WIDTH, "0")}/${part}`
-
-/** Stores an image of the zone at `head`, and forgets all but the newest ones. */
-export const save = (
-  zone: number,
-  head: ChainHead,
-  image: Image
-): Effect.Effect<
-  SnapshotRecord,
-  WriteError | JournalUnavailable | BlockStores.StoreUnavailable,
-  BlockStore | Journal
-> =>
-  Effect.gen(function*() {
-    const store = yield* BlockStore
-    const journal = yield* Journal
-    yield* Effect.forEach(image.parts, (part, index) => store.put(keyOf(zone, head.sequence, index), part), {
-      concurrency: CONCURRENCY,
-      discard: true
-    })
-    const { bytes, digest, parts } = image
-    const record: SnapshotRecord = { zone, head, parts: parts.length, bytes, digest }
-    yield* journal.addSnapshot(record)
-    const all = yield* journal.snapshots(zone)
-    // The new one is recorded, and good; what stays of the old ones costs room, not safety.
-    yield* Effect.forEach(all.slice(KEPT), forget, { discard: true }).pipe(
-      Effect.catchAll(({ message }) => Effect.logWarning(`an old snapshot of zone ${zone} stays: ${message}`))
+  static make(pages: ZonePages, epoch: number): Effect.Effect<ZoneSnapshots, never, Journal | BlockStore> {
+    return Effect.all([Journal, BlockStore]).pipe(
+      Effect.map(([journal, store]) => new ZoneSnapshots(pages, epoch, journal, store))
     )
-    return record
-  })
+  }
 
-const forget = (record: SnapshotRecord) =>
-  Effect.gen(function*() {
-    const store = yield* BlockStore
-    const journal = yield* Journal
-    // The record first: what is left over then is garbage, not a snapshot with a hole.
-    yield* journal.removeSnapshot(record.zone, record.head.sequence)
-    for (let part = 0; part < record.parts; part++) yield* store.remove(keyOf(record.zone, record.head.sequence, part))
-  })
-
-/** The snapshot's bytes, verified. */
-export const load = (record: SnapshotRecord): Effect.Effect<Uint8Array, ReadError, BlockStore> =>
-  Effect.gen(function*() {
-    const store = yield* BlockStore
-    const indexes = Array.from({ length: record.parts }, (_, part) => part)
-    const parts = yield* Effect.forEach(indexes, (part) => store.get(keyOf(record.zone, record.head.sequence, part)), {
-      concurrency: CONCURRENCY
-    })
-    const bytes = parts.length === 1 ? parts[0] as Uint8Array : Buffer.concat(parts)
-    if (Buffer.compare(createHash("sha256").update(bytes).digest(), record.digest) !== 0) {
-      return yield* corrupt(record, store.description)
+  /** Begins a snapshot of the state as it is, at the end of the journal's row `head`. */
+  begin(head: ChainHead): Taking {
+    const { pages: { state, state: { pages } } } = this
+    state.table.packAll()
+    const queue = new PackQueue(this.pages, this.epoch)
+    const changed = pages.cut((page) => queue.page(page))
+    const manifest = new Writer()
+    Manifest.encodeState(manifest, state)
+    const { limit } = pages
+    const freed = changed.filter((page) => pages.kindOf(page) === PageKind.none)
+    return {
+      room: queue.room,
+      write: this.writePages(queue, changed, freed).pipe(
+        Effect.ensuring(Effect.sync(() => {
+          pages.endCut(changed)
+          this.pages.relax()
+        })),
+        Effect.zipRight(this.rewriteSparse(queue)),
+        Effect.zipRight(this.writeChunks(queue)),
+        Effect.zipRight(Effect.suspend(() => this.record(head, manifest, limit))),
+        Effect.tap(() => this.tidy)
+      )
     }
-    return bytes
+  }
+
+  private writePages(queue: PackQueue, changed: Uint32Array, freed: Uint32Array) {
+    const { pages: { state: { pages }, table } } = this
+    const copy = Effect.gen(function*() {
+      let turn = queue.bytes
+      for (const page of changed) {
+        if (!pages.isPending(page)) continue
+        queue.page(page)
+        pages.copied(page)
+        if (queue.bytes - turn < TURN_BYTES) continue
+        yield* queue.room
+        yield* Effect.sleep(Duration.zero)
+        turn = queue.bytes
+      }
+    })
+    return Effect.zipRight(
+      queue.run(copy),
+      Effect.sync(() => {
+        for (const page of freed) {
+          table.clear(page)
+          pages.stored(page)
+        }
+      })
+    )
+  }
+
+  /** Copies what is in use of packs that hold little else than leftovers; they go once no snapshot lists them. */
+  private rewriteSparse(queue: PackQueue): Effect.Effect<void, WriteError> {
+    const { pages, pages: { table } } = this
+    return Effect.suspend(() => {
+      const packs = [...table.packs.values()].filter(({ live }) => live > 0)
+      const bytes = packs.reduce((sum, pack) => sum + pack.bytes, 0)
+      const live = packs.reduce((sum, pack) => sum + pack.live, 0)
+      if (bytes <= SPARSE_FACTOR * live) return Effect.void
+      const count = Math.max(REWRITES_LEAST, queue.stored.size)
+      const sparse = packs.filter(({ number }) => !queue.stored.has(number)).sort((a, b) => filling(a) - filling(b))
+      const rewrite = Effect.forEach(
+        sparse.slice(0, count),
+        (pack) =>
+          Effect.flatMap(pages.readPack(pack.number), (bytes) => this.copyLive(queue, pack.number, bytes)).pipe(
+            Effect.catchAll(({ message }) => Effect.logWarning(`a sparse pack of pages stays as it is: ${message}`)),
+            Effect.zipRight(queue.room)
+          ),
+        { discard: true }
+      )
+      return queue.run(rewrite)
+    })
+  }
+
+  private copyLive(
+    queue: PackQueue,
+    number: number,
+    bytes: Uint8Array
+  ): Effect.Effect<void, PageLost | StoreUnavailable> {
+    const { pages, pages: { table } } = this
+    return Effect.gen(function*() {
+      const reader = new PagePack.PackReader(bytes)
+      for (let at = 0; at < bytes.length && reader.read(at) === undefined; at = reader.end) {
+        const { crc, kind, page } = reader
+        if (kind !== PagePack.CHUNK_KIND) {
+          yield* pages.loadChunk(chunkOf(page))
+          if (table.isAt(page, number, at, crc)) queue.record(reader.record)
+          continue
+        }
+        const place = table.placeOfChunk(page)
+        if (place?.pack !== number || place.offset !== at) continue
+        yield* pages.loadChunk(page)
+        table.touchChunk(page)
+      }
+    })
+  }
+
+  private writeChunks(queue: PackQueue): Effect.Effect<void, WriteError> {
+    return queue.run(Effect.gen(this, function*() {
+      for (const chunk of this.pages.table.dirtyChunks) {
+        queue.chunk(chunk)
+        yield* queue.room
+      }
+    }))
+  }
+
+  private record(head: ChainHead, manifest: Writer, limit: number) {
+    const { epoch, pages: { state: { zone }, table } } = this
+    Manifest.encodeTable(manifest, table, limit)
+    const encoded = manifest.take()
+    const live = [...table.packs.values()].filter(({ live }) => live > 0)
+    const record: SnapshotRecord = {
+      zone,
+      head,
+      epoch,
+      bytes: live.reduce((sum, pack) => sum + pack.live, encoded.length),
+      digest: Manifest.digestOf(encoded)
+    }
+    const key = Manifest.keyOf(record)
+    return this.store.put(key, encoded).pipe(
+      Effect.zipRight(this.journal.addSnapshot(record)),
+      Effect.map(() => {
+        this.listed.set(key, new Set(live.map(({ number }) => this.pages.keyOf(number))))
+        return record
+      })
+    )
+  }
+
+  /** Forgets all snapshots but the newest ones, and what only they need. What stays costs room, not safety. */
+  private readonly tidy: Effect.Effect<void> = Effect.suspend(() => this.forget()).pipe(
+    Effect.catchAll(({ message }) =>
+      Effect.logWarning(`zone ${this.pages.state.zone}: leftovers of old snapshots stay: ${message}`)
+    )
+  )
+
+  private forget(): Effect.Effect<void, JournalUnavailable | StoreUnavailable | SnapshotLost> {
+    const { epoch, journal, pages, pages: { state: { zone }, table }, store } = this
+    return Effect.gen(this, function*() {
+      const records = yield* journal.snapshots(zone)
+      for (const old of records.slice(KEPT)) {
+        // The record first: what is left over then is garbage, not a snapshot with a hole.
+        yield* journal.removeSnapshot(zone, old.head.sequence)
+        yield* store.remove(Manifest.keyOf(old))
+        this.listed.delete(Manifest.keyOf(old))
+      }
+      const kept = records.slice(0, KEPT)
+      const needed = new Set<string>()
+      for (const record of kept) for (const key of yield* this.packsOf(record)) needed.add(key)
+      for (const { live, number } of table.packs.values()) {
+        if (live > 0 || needed.has(pages.keyOf(number))) continue
+        yield* store.remove(pages.keyOf(number))
+        table.dropPack(number)
+      }
+      if (this.swept) return
+      for (const { live, number } of table.packs.values()) if (live > 0) needed.add(pages.keyOf(number))
+      for (const record of kept) needed.add(Manifest.keyOf(record))
+      for (const folder of [PagePack.folderOf(zone), Manifest.folderOf(zone)]) {
+        yield* store.list(folder).pipe(
+          // Newer activations do what they do.
+          Stream.filter(({ key }) => epochOf(key) < epoch && !needed.has(key)),
+          Stream.runForEach(({ key }) => store.remove(key))
+        )
+      }
+      this.swept = true
+    })
+  }
+
+  private packsOf(record: SnapshotRecord): Effect.Effect<ReadonlySet<string>, SnapshotLost | StoreUnavailable> {
+    const key = Manifest.keyOf(record)
+    const known = this.listed.get(key)
+    if (known !== undefined) return Effect.succeed(known)
+    return readManifest(record).pipe(
+      Effect.provideService(BlockStore, this.store),
+      Effect.map(({ table }) => {
+        const packs = [...table.packs.values()]
+        const keys = new Set(packs.map(({ epoch, number }) => PagePack.keyOf(record.zone, number, epoch)))
+        this.listed.set(key, keys)
+        return keys
+      })
+    )
+  }
+}
+
+/** Takes away the records of snapshots that need what was lost: the zone is rebuilt from others, or from its journal. */
+export const disown = (
+  lost: PageLost
+): Effect.Effect<void, JournalUnavailable | StoreUnavailable, Journal | BlockStore> =>
+  Effect.gen(function*() {
+    const journal = yield* Journal
+    for (const record of yield* journal.snapshots(lost.zone)) {
+      const needs = yield* needsOf(record, lost)
+      if (!needs) continue
+      yield* Effect.logWarning(`zone ${lost.zone}: the snapshot at event ${record.head.sequence} is given up`)
+      yield* journal.removeSnapshot(lost.zone, record.head.sequence)
+    }
   })
 
-const corrupt = (record: SnapshotRecord, store: string): ObjectCorrupt =>
-  new BlockStores.ObjectCorrupt({
-    key: `snapshots/${record.zone}/${record.head.sequence}`,
-    store,
-    reason: "its parts do not give the digest that was recorded"
-  })
+const needsOf = (record: SnapshotRecord, lost: PageLost): Effect.Effect<boolean, StoreUnavailable, BlockStore> =>
+  open(record, 0).pipe(
+    Effect.flatMap((pages) => pages.needs(lost)),
+    Effect.catchTags({
+      // It lacks even what tells where its pages are.
+      PageLost: () => Effect.succeed(true),
+      // Whoever opens it will see.
+      SnapshotLost: () => Effect.succeed(false)
+    })
+  )
+
+const filling = ({ bytes, live }: Pack): number => live / bytes
+
+/** Objects are named by what they are, a hyphen, and the epoch that wrote them. */
+const epochOf = (key: string): number => Number(key.split("-")[1])

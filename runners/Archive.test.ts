@@ -26,6 +26,8 @@ it.scopedLive(
         zone: {
           sessionLease: Duration.seconds(60),
           snapshotEvents: 20,
+          memoryBytes: 2 ** 30,
+          idle: Duration.seconds(60),
           archive: { segmentBytes: 2 ** 20, segmentRows: 8, retention: Duration.zero }
         }
       })

@@ -114,6 +114,7 @@ const secret = Config.orElse(
 ))
 
 const PORT = 7070
+const MIB = 1024 * 1024
 
 const settings = Config.all({
   host: text("CADASTRE_HOST").pipe(Config.withDefault(Os.hostname())),
@@ -129,7 +130,9 @@ const settings = Config.all({
   sessionLease: seconds("CADASTRE_SESSION_LEASE_SECONDS", 60),
   snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000),
   retention: Config.option(days("CADASTRE_JOURNAL_RETENTION_DAYS")),
-  historyRetention: Config.option(days("CADASTRE_HISTORY_RETENTION_DAYS"))
+  historyRetention: Config.option(days("CADASTRE_HISTORY_RETENTION_DAYS")),
+  zoneMemoryMib: count("CADASTRE_ZONE_MEMORY_MIB", 1024),
+  zoneIdle: seconds("CADASTRE_ZONE_IDLE_SECONDS", 60)
 })
 
 /** What is missing or wrong, a line for each variable. */
@@ -165,7 +168,9 @@ export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effec
     zone: {
       sessionLease: given.sessionLease,
       snapshotEvents: given.snapshotEvents,
-      archive: Archiver.keeping(Option.getOrUndefined(given.retention))
+      archive: Archiver.keeping(Option.getOrUndefined(given.retention)),
+      memoryBytes: given.zoneMemoryMib * MIB,
+      idle: given.zoneIdle
     },
     historyRetention: Option.getOrUndefined(given.historyRetention)
   }

@@ -29,6 +29,8 @@ const CONNECTIONS_MAX = 12
 const STATEMENT_MILLIS_MAX = 10_000
 const LEASE = Duration.seconds(4)
 const SESSION_LEASE = Duration.seconds(60)
+const ZONE_MEMORY_BYTES = 1024 * 1024 * 1024
+const ZONE_IDLE = Duration.seconds(60)
 const SNAPSHOT_EVENTS = 250_000
 
 export interface SingleMachine extends Server.Server {
@@ -64,7 +66,9 @@ export const start = (options: SingleMachineOptions): Effect.Effect<SingleMachin
         zone: {
           sessionLease: SESSION_LEASE,
           snapshotEvents: SNAPSHOT_EVENTS,
-          archive: Archiver.keeping(options.retention)
+          archive: Archiver.keeping(options.retention),
+          memoryBytes: ZONE_MEMORY_BYTES,
+          idle: ZONE_IDLE
         },
         historyRetention: options.historyRetention
       })

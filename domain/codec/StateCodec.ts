@@ -1,6 +1,7 @@
 /**
- * The bytes of a whole zone state: what a snapshot stores and what a digest is taken over. A pure function of
- * what the state says, whatever its pages look like, so two replays of one journal agree to the last byte.
+ * The bytes of a whole zone state: what a digest is taken over; and of its head, all but the pages, which a snapshot
+ * keeps. A pure function of what the state says, whatever its pages look like, so two replays of one journal agree to
+ * the last byte.
  *
  * It is written in runs, so that a large zone is never one buffer: a header, runs of inodes, and a trailer.
  */
@@ -28,14 +29,7 @@ const types: ReadonlyArray<LockType> = ["read", "write"]
  */
 export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
   const w = new Writer(RUN_BYTES * 2)
-  w.u8(VERSION)
-  w.varint(state.zone)
-  w.varint(state.sequence)
-  writeTime(w, state.time)
-  w.varint(state.nextInode)
-  w.varint(state.nextSlice)
-  w.varint(state.snapshots.length)
-  for (const snapshot of state.snapshots) NamedSnapshot.codec.write(w, snapshot)
+  writeCounters(w, state)
   w.varint(state.inodeCount)
   for (const number of state.inodeNumbers()) {
     writeInode(w, state, number)
@@ -44,8 +38,76 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
       w.reset()
     }
   }
-  w.varint(state.locked.size)
-  for (const [number, { locks, waiters }] of state.locked) {
+  writeLocked(w, state)
+  w.varint(state.sessions.size)
+  for (const session of state.sessions.values()) {
+    writeSession(w, session)
+    if (w.length > RUN_BYTES) {
+      yield w.view()
+      w.reset()
+    }
+  }
+  writeEnded(w, state)
+  yield w.view()
+}
+
+/** All but what is in pages. */
+export const encodeHead = (w: Writer, state: ZoneState): void => {
+  writeCounters(w, state)
+  w.varint(state.dataBytes)
+  writeLocked(w, state)
+  w.varint(state.sessions.size)
+  for (const session of state.sessions.values()) writeSession(w, session)
+  writeEnded(w, state)
+}
+
+/** A state whose pages are still to be opened, or `Malformed`. */
+export const decodeHead = (r: Reader): ZoneState => {
+  const state = readCounters(r)
+  state.dataBytes = r.varint()
+  readTrailer(r, state)
+  return state
+}
+
+/** The state, or `Malformed`. */
+export const decode = (bytes: Uint8Array): ZoneState => {
+  const r = new Reader(bytes)
+  const state = readCounters(r)
+  let before = 0
+  for (let i = r.count(COUNT_MAX); i > 0; i--) {
+    before = readInode(r, state, before)
+  }
+  readTrailer(r, state)
+  r.end()
+  return state
+}
+
+const writeCounters = (w: Writer, state: ZoneState): void => {
+  w.u8(VERSION)
+  w.varint(state.zone)
+  w.varint(state.sequence)
+  writeTime(w, state.time)
+  w.varint(state.nextInode)
+  w.varint(state.nextSlice)
+  w.varint(state.snapshots.length)
+  for (const snapshot of state.snapshots) NamedSnapshot.codec.write(w, snapshot)
+}
+
+const readCounters = (r: Reader): ZoneState => {
+  const version = r.u8()
+  if (version !== VERSION) r.fail(`snapshot codec ${version} is not known here (this program knows ${VERSION})`)
+  const state = new ZoneState(r.varint())
+  state.sequence = r.varint()
+  state.time = readTime(r)
+  state.nextInode = r.varint()
+  state.nextSlice = r.varint()
+  for (let i = r.count(Limits.snapshotsPerZoneMax); i > 0; i--) state.snapshots.push(readSnapshot(r, state))
+  return state
+}
+
+const writeLocked = (w: Writer, { locked }: ZoneState): void => {
+  w.varint(locked.size)
+  for (const [number, { locks, waiters }] of locked) {
     w.u56(number)
     w.varint(locks.length)
     for (const lock of locks) writeLock(w, lock)
@@ -55,42 +117,21 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
       w.varint(waiter.request)
     }
   }
-  w.varint(state.sessions.size)
-  for (const session of state.sessions.values()) {
-    writeSession(w, session)
-    if (w.length > RUN_BYTES) {
-      yield w.view()
-      w.reset()
-    }
-  }
-  w.varint(state.ended.size)
-  for (const session of state.ended) w.u56(session)
-  yield w.view()
 }
 
-/** The state, or `Malformed`. */
-export const decode = (bytes: Uint8Array): ZoneState => {
-  const r = new Reader(bytes)
-  const version = r.u8()
-  if (version !== VERSION) r.fail(`snapshot codec ${version} is not known here (this program knows ${VERSION})`)
-  const state = new ZoneState(r.varint())
-  state.sequence = r.varint()
-  state.time = readTime(r)
-  state.nextInode = r.varint()
-  state.nextSlice = r.varint()
-  for (let i = r.count(Limits.snapshotsPerZoneMax); i > 0; i--) state.snapshots.push(readSnapshot(r, state))
-  let before = 0
-  for (let i = r.count(COUNT_MAX); i > 0; i--) {
-    before = readInode(r, state, before)
-  }
+const writeEnded = (w: Writer, { ended }: ZoneState): void => {
+  w.varint(ended.size)
+  for (const session of ended) w.u56(session)
+}
+
+/** Locks, sessions, and sessions that ended. */
+const readTrailer = (r: Reader, state: ZoneState): void => {
   for (let i = r.count(COUNT_MAX); i > 0; i--) readHeld(r, state)
   for (let i = r.count(Limits.sessionsPerZoneMax); i > 0; i--) {
     const session = readSession(r)
     state.sessions.set(session.id, session)
   }
   for (let i = r.count(Limits.endedSessionsMax); i > 0; i--) state.ended.add(r.u56())
-  r.end()
-  return state
 }
 
 /** A snapshot after those that the state has. */

@@ -30,7 +30,7 @@ export const make = (): MemoryBlockStore => {
     return stored
   }
   return {
-    service: serve(objects),
+    service: over(objects),
     objects,
     corrupt: (key, offset) => {
       const stored = storedOf(key)
@@ -44,7 +44,8 @@ export const make = (): MemoryBlockStore => {
 
 export const layer: Layer.Layer<BlockStore.BlockStore> = Layer.sync(BlockStore.BlockStore, () => make().service)
 
-const serve = (objects: Map<string, Uint8Array>): BlockStore.BlockStoreService => {
+/** A store of these very objects. */
+export const over = (objects: Map<string, Uint8Array>): BlockStore.BlockStoreService => {
   const read = <A>(
     key: string,
     view: (stored: Uint8Array) => Either.Either<A, string>

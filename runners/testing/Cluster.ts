@@ -57,7 +57,9 @@ export const make: Effect.Effect<TestCluster, never, Scope.Scope> = Effect.gen(f
         zone: {
           sessionLease: Duration.seconds(60),
           snapshotEvents: 100_000,
-          archive: Archiver.keeping(undefined)
+          archive: Archiver.keeping(undefined),
+          memoryBytes: 2 ** 30,
+          idle: Duration.seconds(60)
         },
         ...options
       }),

@@ -11,6 +11,7 @@ const expected: ReadonlyArray<string> = [
   "rows read from the archive",
   "append uncertain",
   "zone recovered from a snapshot",
+  "absent pages read",
   "zone recovered from rows alone"
 ]
 

@@ -1,6 +1,6 @@
 /**
  * What the database must never be told, looked at in the moment in which it is: an append of an epoch that is over, a
- * shard of a runner that believes in its lease, a snapshot whose parts are not all there, a segment whose object does
+ * shard of a runner that believes in its lease, a snapshot that is not all there, a segment whose object does
  * not hold the rows, rows that leave and are not archived or are the last.
  */
 import * as Archive from "#persistence/Archive.ts"
@@ -8,12 +8,11 @@ import * as SealedObject from "#persistence/blocks/SealedObject.ts"
 import type { JournalRow } from "#persistence/Chain.ts"
 import type { SegmentRecord, SnapshotRecord } from "#persistence/Journal.ts"
 import * as SegmentCodec from "#persistence/SegmentCodec.ts"
-import * as Snapshot from "#persistence/Snapshot.ts"
 import { leaseWatch } from "#simulations/checks/LeaseWatch.ts"
+import { contentIn } from "#simulations/checks/SnapshotContent.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import type { TablesWatch } from "#simulations/world/PostgresTables.ts"
 import * as Either from "effect/Either"
-import { createHash } from "node:crypto"
 
 export const databaseWatch = (cluster: SimulatedCluster): TablesWatch => {
   const { tables } = cluster.storage.postgres
@@ -99,16 +98,12 @@ const segmentProblemOf = ({ storage: { objects, postgres } }: SimulatedCluster, 
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
 
-const problemOf = ({ storage: { objects } }: SimulatedCluster, record: SnapshotRecord): string | undefined => {
+/** Why the snapshot cannot be read; what it holds is for `HistoryWalk` to compare. */
+const problemOf = (cluster: SimulatedCluster, record: SnapshotRecord): string | undefined => {
+  const { contents, storage: { objects } } = cluster
   if (objects === undefined) return undefined
-  const hash = createHash("sha256")
-  for (let part = 0; part < record.parts; part++) {
-    const key = Snapshot.keyOf(record.zone, record.head.sequence, part)
-    const stored = objects.objects.get(key)
-    if (stored === undefined) return `${key} is not there`
-    const bytes = SealedObject.open(stored)
-    if (Either.isLeft(bytes)) return `${key}: ${bytes.left}`
-    hash.update(bytes.right)
-  }
-  return Buffer.compare(hash.digest(), record.digest) === 0 ? undefined : "its parts do not give its digest"
+  const content = contentIn(objects.objects, record)
+  if (Either.isLeft(content)) return content.left
+  contents.set(Buffer.from(record.digest).toString("hex"), content.right)
+  return undefined
 }

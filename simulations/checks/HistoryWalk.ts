@@ -15,8 +15,8 @@ import { problemsOf as brokenInvariantsOf } from "#domain/testing/Invariants.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import type { SnapshotRecord } from "#persistence/Journal.ts"
-import * as Snapshot from "#persistence/Snapshot.ts"
 import { GrantWalk } from "#simulations/checks/GrantWalk.ts"
+import { contentOf } from "#simulations/checks/SnapshotContent.ts"
 import type { Violation } from "#simulations/checks/Violation.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import type { Process } from "#simulations/world/Process.ts"
@@ -74,8 +74,12 @@ export const walk = (cluster: SimulatedCluster, process: Process, client: Client
         violations.push({ rule: "a snapshot brings everything back", text })
       }))
     for (const record of taken) {
-      const problem = falsehoodOf(record, digests.get(record.head.sequence)) ??
-        (records.get(record.head.sequence) === undefined ? undefined : yield* lossOf(cluster, process, record))
+      const { digest, head: { sequence } } = record
+      const expected = digests.get(sequence)
+      const held = cluster.contents.get(Buffer.from(digest).toString("hex"))
+      const stays = Buffer.compare(records.get(sequence)?.digest ?? NO_DIGEST, digest) === 0
+      const problem = falsehoodOf(held, expected) ??
+        (stays ? yield* lossOf(cluster, process, record, expected) : undefined)
       if (problem === undefined) continue
       violations.push({ rule: "snapshots are whole", text: `zone ${zone}, event ${record.head.sequence}: ${problem}` })
     }
@@ -93,20 +97,23 @@ const changeOf = (state: ZoneState, digest: Uint8Array): string | undefined => {
   }
 }
 
-/** Why a snapshot is not the state of its event, which had this digest. */
-const falsehoodOf = (record: SnapshotRecord, digest: Uint8Array | undefined): string | undefined => {
-  if (digest === undefined) return "no row ends there"
-  return Buffer.compare(digest, record.digest) === 0 ? undefined : "it is not the state of that event"
+const NO_DIGEST = new Uint8Array(0)
+
+/** Why a snapshot that held a state is not the one of its event; undefined where nobody looked into it. */
+const falsehoodOf = (held: Uint8Array | undefined, expected: Uint8Array | undefined): string | undefined => {
+  if (expected === undefined) return "no row ends there"
+  return held === undefined || Buffer.compare(held, expected) === 0 ? undefined : "it is not the state of that event"
 }
 
-/** Why a snapshot that is recorded cannot be read. */
+/** Why a snapshot that is recorded cannot be read as what it was. */
 const lossOf = (
   { storage }: SimulatedCluster,
   process: Process,
-  record: SnapshotRecord
+  record: SnapshotRecord,
+  expected: Uint8Array | undefined
 ): Effect.Effect<string | undefined> =>
-  Effect.flatMap(storage.store(process), (store) => Effect.provideService(Snapshot.load(record), BlockStore, store))
+  Effect.flatMap(storage.store(process), (store) => Effect.provideService(contentOf(record), BlockStore, store))
     .pipe(
-      Effect.as(undefined),
+      Effect.map((held) => falsehoodOf(held, expected)),
       Effect.catchAll(({ message }) => Effect.succeed(message))
     )

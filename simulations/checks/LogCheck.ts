@@ -10,5 +10,6 @@ export const zoneProblem = (line: string): string | undefined => {
   return EXPLAINED.test(restart) ? undefined : "no zone dies of a defect"
 }
 
-/** Reasons for which a zone may restart: the database, a newer owner, its runner's lease. */
-const EXPLAINED = /^(journal: |zone \d+: epoch \d+ is over|zone \d+ is not available|All fibers interrupted)/
+/** Reasons for which a zone may restart: the database, the block store, a newer owner, its runner's lease. */
+const EXPLAINED =
+  /^(journal: |\S+: get .* failed: |zone \d+: epoch \d+ is over|zone \d+ is not available|All fibers interrupted)/

@@ -56,9 +56,14 @@ export const store = (world: World, inner: BlockStoreService, onStored: () => vo
   ...inner,
   get: (key) =>
     Effect.tapBoth(inner.get(key), {
-      onSuccess: () => Effect.sync(() => key.startsWith("snapshots/") && world.probe("zone recovered from a snapshot")),
+      onSuccess: () => Effect.sync(() => key.startsWith("manifests/") && world.probe("zone recovered from a snapshot")),
       onFailure: (error) => Effect.sync(() => world.probe(`object not read: ${error._tag}`))
     }),
+  getRange: (key, objectBytes, offset, length) =>
+    Effect.tap(
+      inner.getRange(key, objectBytes, offset, length),
+      () => Effect.sync(() => key.startsWith("pages/") && world.probe("absent pages read"))
+    ),
   put: (key, bytes) =>
     Effect.tapBoth(inner.put(key, bytes), {
       onSuccess: () => Effect.sync(onStored),

@@ -36,6 +36,8 @@ export class SimulatedCluster {
   readonly violations: Array<Violation> = []
   /** All that were ever taken, whether they are still there or not. */
   readonly snapshots: Array<SnapshotRecord> = []
+  /** The digest of the state that each of them held when it was recorded, by its manifest's digest. */
+  readonly contents = new Map<string, Uint8Array>()
   /** What each life of a zone began with. */
   readonly claims: Array<Claim & { readonly zone: number }> = []
   readonly runners = new Map<string, SimulatedRunner>()

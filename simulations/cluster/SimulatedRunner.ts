@@ -17,7 +17,7 @@ import * as ProcessNetwork from "#simulations/world/ProcessNetwork.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
@@ -25,6 +25,9 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 
 export const PORT = 7070
+/** So little that zones forget most of their pages, and change too many of them, all the time. */
+const ZONE_MEMORY_BYTES = 8 * 1024
+const ZONE_IDLE = Duration.seconds(4)
 export const SECRET = Redacted.make("the secret of the world")
 
 export interface RunnerOptions {
@@ -79,7 +82,13 @@ export const start = (network: Network, process: Process, options: RunnerOptions
       clusterFeed,
       secret: SECRET,
       lease: options.lease,
-      zone: { sessionLease: options.sessionLease, snapshotEvents: options.snapshotEvents, archive: options.archive }
+      zone: {
+        sessionLease: options.sessionLease,
+        snapshotEvents: options.snapshotEvents,
+        memoryBytes: ZONE_MEMORY_BYTES,
+        idle: ZONE_IDLE,
+        archive: options.archive
+      }
     }).pipe(Effect.provide(storage.pipe(Context.add(BlockStore, store), Context.add(Journal, journal))))
     lease = assembly.lease
     purposes.set(Purpose.rpc, ProcessNetwork.feeding(assembly.feedApi))

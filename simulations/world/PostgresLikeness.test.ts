@@ -88,6 +88,11 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     const times = [1000 + dice.below(3), dice.below(3), 1000 + dice.below(3), dice.below(3)]
     return [Journal.ADD_SEGMENT, chosen, first, last, bytes(32), hash, ...times, dice.below(9), 2 ** 40, bytes(32)]
   }
+  const addSnapshot = (): Statement => {
+    const chosen = zone()
+    const epoch = epochs[chosen]! - (dice.chance(30) ? 1 : 0)
+    return [Journal.ADD_SNAPSHOT, chosen, 20 + sequence(), bytes(32), epoch, 2 ** 40, bytes(32)]
+  }
   const kinds: ReadonlyArray<readonly [number, () => Statement]> = [
     [1, claim],
     [8, append],
@@ -95,7 +100,7 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     [6, () => [Journal.READ, zone(), sequence(), 1 + dice.below(5), dice.of([0, 1, 100, 150, 1000])]],
     [2, () => [Journal.SEQUENCE_AT, zone(), 999 + dice.below(5), dice.below(3)]],
     [1, () => [Journal.SNAPSHOTS, zone()]],
-    [2, () => [Journal.ADD_SNAPSHOT, zone(), 20 + sequence(), bytes(32), dice.below(9), 2 ** 40, bytes(32)]],
+    [2, addSnapshot],
     [1, () => [Journal.REMOVE_SNAPSHOT, zone(), 20 + sequence()]],
     [2, segment],
     [1, () => [Journal.SEGMENT_AT, zone(), sequence()]],

@@ -62,10 +62,10 @@ const sequenceAt: PostgresRead = (tables, values) => {
 const snapshots: PostgresRead = (tables, [zone]) =>
   [...tables.snapshot(smallint(zone)).values()]
     .sort((a, b) => b.head.sequence - a.head.sequence)
-    .map(({ bytes, digest, head, parts }) => [
+    .map(({ bytes, digest, epoch, head }) => [
       bigintColumn(head.sequence),
       byteaColumn(head.hash),
-      parts,
+      bigintColumn(epoch),
       bigintColumn(bytes),
       byteaColumn(digest)
     ])

@@ -73,13 +73,17 @@ const addSnapshot: PostgresWrite = function*(tables, values, transaction) {
   const record = {
     zone: smallint(values[0]),
     head: { sequence: bigint(values[1]), hash: bytea(values[2]) },
-    parts: int(values[3]),
+    epoch: bigint(values[3]),
     bytes: bigint(values[4]),
     digest: bytea(values[5])
   }
+  const isOwner = (): boolean => tables.zone.get(record.zone)?.epoch === record.epoch
+  if (!isOwner()) return []
+  yield* transaction.share(zoneKey(record.zone))
+  if (!isOwner()) return []
   yield* transaction.exclusive(snapshotKey(record.zone, record.head.sequence))
   transaction.write(() => tables.putSnapshot(record))
-  return []
+  return [[1]]
 }
 
 const removeSnapshot: PostgresWrite = function*(tables, values, transaction) {

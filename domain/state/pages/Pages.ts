@@ -80,6 +80,11 @@ export class Pages {
     return this.dirtied
   }
 
+  /** About how many bytes those have: as many as other pages in memory. */
+  get dirtyBytes(): number {
+    return this.dirtied * this.slab.usedBytes / Math.max(1, this.count - this.absent)
+  }
+
   /** A new page of at least `bytes`, of undefined contents. */
   create(bytes: number, kind: number): number {
     const page = this.released.pop() ?? this.top++
