@@ -67,8 +67,8 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "append-of-no-row-succeeds",
     about: "An append that wrote no row, because it was fenced, is taken for a success: acknowledged and lost.",
     file: journal,
-    find: "rows.length === 1 ? Effect.void",
-    replace: "rows.length <= 1 ? Effect.void",
+    find: "rows.length === 1 ? Effect.void : Effect.fail(new Fenced({ zone: row.zone",
+    replace: "rows.length <= 1 ? Effect.void : Effect.fail(new Fenced({ zone: row.zone",
     scenario
   },
   {

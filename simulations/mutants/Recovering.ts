@@ -6,6 +6,7 @@ const recovery = "actors/Recovery.ts"
 const chain = "persistence/Chain.ts"
 const batchCodec = "domain/codec/BatchCodec.ts"
 const stateCodec = "domain/codec/StateCodec.ts"
+const snapshot = "persistence/Snapshot.ts"
 const scenario = "returns"
 
 export const recovering: ReadonlyArray<Mutant> = [
@@ -13,8 +14,8 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "chain-not-checked-in-recovery",
     about: "A zone comes back from rows that are not what was written.",
     file: recovery,
-    find: "Chain.problemOf(head, row) ?? applyRow(state, row, answered)",
-    replace: "head.sequence < 0 ? Chain.problemOf(head, row) : applyRow(state, row, answered)",
+    find: "Chain.problemOf(head, row) ?? (yield* apply)",
+    replace: "head.sequence < 0 ? Chain.problemOf(head, row) : yield* apply",
     scenario: "tampered"
   },
   {
@@ -75,44 +76,81 @@ export const recovering: ReadonlyArray<Mutant> = [
   },
   {
     name: "snapshot-of-a-later-state",
-    about: "A snapshot is taken while the zone goes on: it holds more than its head says.",
-    file: zone,
-    find: "        const image = yield* imageOf(active, true)\n" +
-      "        active.snapshotSequence = head.sequence\n" +
-      "        yield* Snapshot.save(zone, head, image).pipe(",
-    replace: "        active.snapshotSequence = head.sequence\n" +
-      "        yield* Effect.delay(Effect.suspend(() => imageOf(active, true)), Duration.millis(20)).pipe(\n" +
-      "          Effect.flatMap((image) => Snapshot.save(zone, head, image)),",
+    about: "A snapshot's head is taken when its pages are written: it is later than they are.",
+    file: snapshot,
+    find: "    Manifest.encodeTable(manifest, table, limit)\n",
+    replace: "    manifest.reset()\n" +
+      "    Manifest.encodeState(manifest, this.pages.state)\n" +
+      "    Manifest.encodeTable(manifest, table, limit)\n",
     scenario
   },
   {
     name: "snapshot-under-the-wrong-head",
     about: "A snapshot is recorded for the head at its end, not for the one that it was taken at.",
-    file: "persistence/Snapshot.ts",
-    find: "const record: SnapshotRecord = { zone, head, parts: parts.length, bytes, digest }",
-    replace:
-      "const record: SnapshotRecord = { zone, head: yield* journal.head(zone), parts: parts.length, bytes, digest }",
+    file: snapshot,
+    find: "      zone,\n      head,\n      epoch,\n",
+    replace: "      zone,\n      head: { ...head, sequence: this.pages.state.sequence },\n      epoch,\n",
     scenario
   },
   {
-    name: "record-before-its-parts",
-    about: "A snapshot is recorded before its parts are stored: a crash in between leaves one that is not there.",
-    file: "persistence/Snapshot.ts",
-    find: "    yield* Effect.forEach(image.parts, (part, index) => store.put",
+    name: "record-before-its-manifest",
+    about: "A snapshot is recorded before its manifest is stored: a crash in between leaves one that is not there.",
+    file: snapshot,
+    find: "    return this.store.put(key, encoded).pipe(\n      Effect.zipRight(this.journal.addSnapshot(record)),\n",
     replace:
-      "    yield* journal.addSnapshot({ zone, head, parts: image.parts.length, bytes: image.bytes, digest: image.digest })\n" +
-      "    yield* Effect.forEach(image.parts, (part, index) => store.put",
-    scenario: "returns"
+      "    return this.journal.addSnapshot(record).pipe(\n      Effect.zipRight(this.store.put(key, encoded)),\n",
+    scenario
   },
   {
-    name: "parts-removed-before-their-record",
-    about: "An old snapshot's parts go before its record: a crash in between leaves one with a hole.",
-    file: "persistence/Snapshot.ts",
-    find: "    yield* journal.removeSnapshot(record.zone, record.head.sequence)\n" +
-      "    for (let part = 0; part < record.parts; part++) yield* store.remove(keyOf(record.zone, record.head.sequence, part))\n",
-    replace:
-      "    for (let part = 0; part < record.parts; part++) yield* store.remove(keyOf(record.zone, record.head.sequence, part))\n" +
-      "    yield* journal.removeSnapshot(record.zone, record.head.sequence)\n",
+    name: "manifest-removed-before-its-record",
+    about: "An old snapshot's manifest goes before its record: a crash in between leaves one that is not there.",
+    file: snapshot,
+    find: "        yield* journal.removeSnapshot(zone, old.head.sequence)\n" +
+      "        yield* store.remove(Manifest.keyOf(old))\n",
+    replace: "        yield* store.remove(Manifest.keyOf(old))\n" +
+      "        yield* journal.removeSnapshot(zone, old.head.sequence)\n",
+    scenario
+  },
+  {
+    name: "packs-of-the-older-removed",
+    about: "Packs that only the older snapshot needs are removed at once.",
+    file: snapshot,
+    find: "if (live > 0 || needed.has(pages.keyOf(number))) continue",
+    replace: "if (live > 0) continue",
+    scenario
+  },
+  {
+    name: "page-stored-before-its-put",
+    about: "A page counts as stored before its pack is: if that fails, it is nowhere once it is absent.",
+    file: "persistence/pages/PackQueue.ts",
+    find: "    return store.put(PagePack.keyOf(state.zone, number, this.epoch), writer.bytes).pipe(\n" +
+      "      Effect.map(() => this.settle(filled)),\n",
+    replace: "    this.settle(filled)\n" +
+      "    return store.put(PagePack.keyOf(state.zone, number, this.epoch), writer.bytes).pipe(\n",
+    scenario: "storage"
+  },
+  {
+    name: "chunk-not-rewritten",
+    about: "A chunk of the page table that was written once is not written again: it tells where pages were.",
+    file: "persistence/pages/PageTable.ts",
+    find: "    this.dirty.add(chunkOf(page))\n    return chunk\n",
+    replace: "    if (this.places[chunkOf(page)] === undefined) this.dirty.add(chunkOf(page))\n    return chunk\n",
+    scenario
+  },
+  {
+    name: "page-not-kept",
+    about: "A page that changes while a snapshot is under way is not kept for it as it was.",
+    file: "domain/state/pages/Pages.ts",
+    find: "    if (this.changes[page] === this.closing) this.keep(page)\n",
+    replace: "",
+    scenario
+  },
+  {
+    name: "changed-pages-forgotten",
+    about: "Pages that no snapshot has yet are made absent when memory is short.",
+    file: "domain/state/pages/Pages.ts",
+    find: "address === 0 || changes[page] !== CLEAN ||",
+    replace: "address === 0 || changes[page] === COPIED ||",
     scenario
   },
   {

@@ -42,8 +42,8 @@ export const sessions: ReadonlyArray<Mutant> = [
     name: "recovered-sessions-not-watched",
     about: "Sessions that a zone knows from before its activation never expire.",
     file: zone,
-    find: "      for (const session of recovered.state.sessions.keys()) seen.set(session, now)\n",
-    replace: "      for (const session of recovered.state.sessions.keys()) if (session === 0) seen.set(session, now)\n",
+    find: "      for (const session of state.sessions.keys()) seen.set(session, now)\n",
+    replace: "      for (const session of state.sessions.keys()) if (session === 0) seen.set(session, now)\n",
     scenario
   },
   {
