@@ -102,16 +102,6 @@ export const recovering: ReadonlyArray<Mutant> = [
     scenario
   },
   {
-    name: "manifest-removed-before-its-record",
-    about: "An old snapshot's manifest goes before its record: a crash in between leaves one that is not there.",
-    file: snapshot,
-    find: "        yield* journal.removeSnapshot(zone, old.head.sequence)\n" +
-      "        yield* store.remove(Manifest.keyOf(old))\n",
-    replace: "        yield* store.remove(Manifest.keyOf(old))\n" +
-      "        yield* journal.removeSnapshot(zone, old.head.sequence)\n",
-    scenario
-  },
-  {
     name: "packs-of-the-older-removed",
     about: "Packs that only the older snapshot needs are removed at once.",
     file: snapshot,

@@ -8,8 +8,8 @@ export const snapshots: ReadonlyArray<Mutant> = [
     name: "past-from-any-state",
     about: "The past is read from the newest state there is, though that is of a later event.",
     file: "actors/Recovery.ts",
-    find: "records.filter(({ head }) => head.sequence <= sequence)",
-    replace: "records",
+    find: "    const records = (yield* journal.snapshots(zone)).filter(({ head }) => head.sequence <= sequence)\n",
+    replace: "    const records = yield* journal.snapshots(zone)\n",
     scenario
   },
   {
@@ -24,7 +24,7 @@ export const snapshots: ReadonlyArray<Mutant> = [
     name: "past-without-the-row",
     about: "The past ends before the row that holds its event, where that row goes on behind it.",
     file: "actors/Recovery.ts",
-    find: "Chain.problemOf(head, cut) ?? applyStart(state, cut, sequence)",
+    find: "Chain.problemOf(head, cut) ?? applyStart(pages.state, cut, sequence)",
     replace: "Chain.problemOf(head, cut)",
     scenario
   },
