@@ -1,0 +1,143 @@
+import * as Harness from "#actors/testing/ZoneHarness.ts"
+import * as MemoryBlockStore from "#persistence/blocks/MemoryBlockStore.ts"
+import * as MemoryJournal from "#persistence/MemoryJournal.ts"
+import { it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import { describe, expect } from "vitest"
+
+const { create, replyOf, ROOT, TestClient, ZONE } = Harness
+
+/** A harness whose store tells what was read of pages. */
+const counting = () => {
+  const blocks = MemoryBlockStore.make()
+  const read = { bytes: 0, times: 0 }
+  const service: typeof blocks.service = {
+    ...blocks.service,
+    getRange: (key, objectBytes, offset, length) => {
+      read.bytes += length
+      read.times++
+      return blocks.service.getRange(key, objectBytes, offset, length)
+    }
+  }
+  const journal = MemoryJournal.make()
+  return { blocks, read, harness: Harness.make({ journal, blocks: { ...blocks, service } }) }
+}
+
+const nameOf = (index: number): string => `${(Math.imul(index, 0x9e37_79b1) >>> 0).toString(36)}-file`
+
+/** Files with names from all over, several messages of them. */
+const fill = (zone: Parameters<typeof Harness.names>[0], from: number, to: number, step = 500) =>
+  Effect.gen(function*() {
+    const client = new TestClient(7)
+    for (let at = from; at < to; at += step) {
+      const calls = Array.from({ length: step }, (_, index) => create(nameOf(at + index)))
+      yield* new TestClient(client.session + at).send(zone, ...calls)
+    }
+  })
+
+const lookup = (zone: Parameters<typeof Harness.names>[0], index: number) =>
+  Effect.map(
+    new TestClient(1).send(zone, ["lookup", { parent: ROOT, name: nameOf(index) }]),
+    ([outcome]) => replyOf("lookup", outcome).attributes.inode
+  )
+
+const snapshotTaken = ({ journal }: Harness.Harness) =>
+  Effect.repeat(Effect.zipRight(Effect.sleep(Duration.millis(1)), journal.service.snapshots(ZONE)), {
+    until: (all) => all.length > 0
+  })
+
+const packsOf = ({ objects }: MemoryBlockStore.MemoryBlockStore) =>
+  [...objects.keys()].filter((key) => key.startsWith("pages/"))
+
+describe("a zone whose pages are in the store", () => {
+  it.scopedLive("comes back and answers before it has read more than a few of them", () =>
+    Effect.gen(function*() {
+      const { harness, read } = counting()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const zone = yield* harness.start({ snapshotEvents: 19_000 })
+        yield* fill(zone, 0, 20_000)
+        yield* snapshotTaken(harness)
+      }))
+      const zone = yield* harness.start()
+      expect(yield* lookup(zone, 12_345)).toBeGreaterThan(ROOT)
+      // A page of each level on the way to a name and to an inode, whatever the zone's size.
+      const { times } = read
+      expect(times).toBeLessThan(16)
+      yield* zone.report(true)
+      expect(read.times).toBeGreaterThan(times)
+      expect((yield* zone.report(false)).inodes).toBe(20_001)
+    }))
+
+  it.scopedLive("answers the same with a memory far smaller than what it knows", () =>
+    Effect.gen(function*() {
+      const small = counting()
+      const digest = yield* Effect.scoped(Effect.gen(function*() {
+        const zone = yield* small.harness.start({ memoryBytes: 16 * 1024 })
+        for (let round = 0; round < 20; round++) {
+          yield* fill(zone, 100 * round, 100 * (round + 1), 100)
+          yield* Effect.sleep(Duration.millis(2))
+          expect(yield* lookup(zone, 50 * round)).toBeGreaterThan(ROOT)
+        }
+        return (yield* zone.report(true)).digest
+      }))
+      expect(small.read.bytes).toBeGreaterThan(16 * 1024)
+      const rows = MemoryJournal.make()
+      rows.rows(ZONE).push(...small.harness.journal.rows(ZONE))
+      const large = yield* Harness.make({ journal: rows, blocks: MemoryBlockStore.make() }).start()
+      expect((yield* large.report(true)).digest).toEqual(digest)
+    }))
+
+  it.scopedLive("takes snapshots on a long way back, if its memory is small", () =>
+    Effect.gen(function*() {
+      const { harness } = counting()
+      const before = yield* Effect.scoped(Effect.gen(function*() {
+        const zone = yield* harness.start()
+        yield* fill(zone, 0, 3000, 10)
+        return yield* zone.report(true)
+      }))
+      expect(yield* harness.journal.service.snapshots(ZONE)).toEqual([])
+      const zone = yield* harness.start({ memoryBytes: 16 * 1024 })
+      expect((yield* zone.report(true)).digest).toEqual(before.digest)
+      expect(yield* harness.journal.service.snapshots(ZONE)).not.toEqual([])
+    }))
+
+  it.scoped("gives its memory back once nobody has asked for anything for a while", () =>
+    Effect.gen(function*() {
+      const { harness, read } = counting()
+      const zone = yield* harness.start({ idle: Duration.seconds(60), sessionLease: Duration.hours(10) })
+      yield* fill(zone, 0, 2000)
+      yield* TestClock.adjust(Duration.seconds(30))
+      yield* lookup(zone, 3)
+      yield* TestClock.adjust(Duration.seconds(59))
+      expect(yield* harness.journal.service.snapshots(ZONE)).toEqual([])
+      yield* TestClock.adjust(Duration.seconds(120))
+      expect(yield* harness.journal.service.snapshots(ZONE)).toHaveLength(1)
+      expect(read.bytes).toBe(0)
+      const inode = yield* lookup(zone, 3)
+      const bytes = read.bytes
+      expect(bytes).toBeGreaterThan(0)
+      expect(yield* lookup(zone, 3)).toBe(inode)
+      expect(read.bytes).toBe(bytes)
+      // Nothing has changed: there is no other one.
+      yield* TestClock.adjust(Duration.seconds(300))
+      expect(yield* harness.journal.service.snapshots(ZONE)).toHaveLength(1)
+    }))
+
+  it.scopedLive("that finds one of them lost comes back without the snapshots that need it", () =>
+    Effect.gen(function*() {
+      const { blocks, harness } = counting()
+      yield* Effect.scoped(Effect.gen(function*() {
+        const zone = yield* harness.start({ snapshotEvents: 500 })
+        yield* fill(zone, 0, 1000)
+        yield* snapshotTaken(harness)
+      }))
+      for (const key of packsOf(blocks)) blocks.objects.delete(key)
+      const zone = yield* harness.start()
+      const found = lookup(zone, 3).pipe(Effect.retry({ times: 5 }))
+      expect(yield* found).toBeGreaterThan(ROOT)
+      expect(yield* harness.journal.service.snapshots(ZONE)).toEqual([])
+      expect((yield* zone.report(false)).inodes).toBe(1001)
+    }))
+})
