@@ -14,6 +14,7 @@ import { fresh, open, type PageLost, type SnapshotLost, type ZonePages } from "#
 import * as Snapshot from "#persistence/Snapshot.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import { ZoneDamaged } from "#shards/ZoneError.ts"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
 const ROWS_PER_PAGE = 256
@@ -147,13 +148,14 @@ export const replay = (
     let turn = yield* Elapsed.millis
     const answered = floorsOf(rows)
     for (const row of rows) {
-      const apply = state.pages.absent > 0 ? applyAsking(pages, row, answered) : applyRow(pages, row, answered)
+      const asks = state.pages.absent > 0
+      const apply = asks ? applyAsking(pages, row, answered) : applyRow(pages, row, answered)
       const problem = Chain.problemOf(head, row) ?? (yield* apply)
       if (problem !== undefined) return yield* damaged(state.zone, head.sequence + 1, problem)
       head = Chain.headOf(row)
       const now = yield* Elapsed.millis
       if (now - turn > TURN_MILLIS) {
-        yield* otherWork
+        yield* asks ? Effect.sleep(Duration.zero) : otherWork
         turn = now
       }
     }
