@@ -15,6 +15,7 @@ import { Limits } from "#domain/Limits.ts"
 import type { CommandRecord, Context, Operation, Plan } from "#domain/Operation.ts"
 import { operations } from "#domain/Operations.ts"
 import type { Session } from "#domain/Session.ts"
+import { PageFault } from "#domain/state/pages/Pages.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
 import type { Timestamp } from "#domain/Timestamp.ts"
 import { missing, warm } from "#domain/Warm.ts"
@@ -198,7 +199,7 @@ export class Decider {
     }
     this.records.push(record)
     state.time = this.now
-    const reply = Batch.applyRecord(state, record, waits, this.completed)
+    const reply = applied(state, record, waits, this.completed)
     if (operation.code === operations.endSession.code) this.forgetEnded(record)
     return waits ? DEFERRED : { reply }
   }
@@ -227,6 +228,21 @@ export class Decider {
       }
     }
     return false
+  }
+}
+
+/** Once the first change is made there is no trying again: an absent page is met before that, or never. */
+const applied = (
+  state: ZoneState,
+  record: CommandRecord,
+  silent: boolean,
+  completed: Array<Batch.Completion>
+): ByteString => {
+  try {
+    return Batch.applyRecord(state, record, silent, completed)
+  } catch (cause) {
+    if (cause instanceof PageFault) throw new Error(`page ${cause.page} was met when changes had begun`, { cause })
+    throw cause
   }
 }
 
