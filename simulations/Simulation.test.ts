@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import { availableParallelism } from "node:os"
 import { describe, expect, it } from "vitest"
 
-const SEEDS = 6
+const SEEDS = 4
 const MINUTES_MAX = 12
 
 const now = (): number => performance.now()
