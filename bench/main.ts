@@ -5,10 +5,17 @@
 import { engine } from "#bench/Engine.ts"
 import { load } from "#bench/Load.ts"
 import { memory } from "#bench/Memory.ts"
+import { recovery } from "#bench/Recovery.ts"
 import { replay } from "#bench/Replay.ts"
 import { type Bench, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
 
-const benches = new Map<string, Bench>([["engine", engine], ["load", load], ["memory", memory], ["replay", replay]])
+const benches = new Map<string, Bench>([
+  ["engine", engine],
+  ["load", load],
+  ["memory", memory],
+  ["recovery", recovery],
+  ["replay", replay]
+])
 
 interface MainOptions extends BenchOptions {
   readonly name: string

@@ -21,6 +21,8 @@ import * as Schema from "effect/Schema"
 
 /** Bytes of a pack that are read at once: what lies beside a page is often wanted next. */
 const WINDOW_BYTES = 64 * 1024
+/** The same where many are asked for: those that lie no further apart than a window are read together. */
+const READ_BYTES_MAX = 1024 * 1024
 const CONCURRENCY = 4
 /** Reads of one thing: stores may be away for a moment, and bits may turn on their way. */
 const READS_MAX = 6
@@ -210,7 +212,8 @@ export class ZonePages {
     for (const { page, ...place } of places) {
       const last = windows.at(-1)
       const end = endOf(place)
-      if (last !== undefined && last.pack === place.pack && end - last.offset <= WINDOW_BYTES) {
+      const isNear = last?.pack === place.pack && place.offset - last.end <= WINDOW_BYTES
+      if (isNear && end - last.offset <= READ_BYTES_MAX) {
         last.end = end
         last.pages.push(page)
       } else windows.push({ pack: place.pack, offset: place.offset, end, pages: [page] })
@@ -232,7 +235,7 @@ export class ZonePages {
         if (problem !== undefined) return fail(page, problem)
         if (this.pages.isAbsent(page)) this.pages.adopt(page, bytes, reader.body, reader.length)
       }
-      this.readAhead(reader, pack, offset)
+      if (until > end) this.readAhead(reader, pack, offset)
       return Effect.void
     })
   }
