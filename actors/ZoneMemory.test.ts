@@ -21,8 +21,21 @@ const counting = () => {
       return blocks.service.getRange(key, objectBytes, offset, length)
     }
   }
-  const journal = MemoryJournal.make()
-  return { blocks, read, harness: Harness.make({ journal, blocks: { ...blocks, service } }) }
+  const memory = MemoryJournal.make()
+  const snapshot = Effect.unsafeMakeLatch(false)
+  const journal: typeof memory = {
+    ...memory,
+    service: {
+      ...memory.service,
+      addSnapshot: (record) => Effect.zipLeft(memory.service.addSnapshot(record), snapshot.open)
+    }
+  }
+  return {
+    blocks,
+    read,
+    snapshotTaken: snapshot.await,
+    harness: Harness.make({ journal, blocks: { ...blocks, service } })
+  }
 }
 
 const nameOf = (index: number): string => `${(Math.imul(index, 0x9e37_79b1) >>> 0).toString(36)}-file`
@@ -43,22 +56,17 @@ const lookup = (zone: Parameters<typeof Harness.names>[0], index: number) =>
     ([outcome]) => replyOf("lookup", outcome).attributes.inode
   )
 
-const snapshotTaken = ({ journal }: Harness.Harness) =>
-  Effect.repeat(Effect.zipRight(Effect.sleep(Duration.millis(1)), journal.service.snapshots(ZONE)), {
-    until: (all) => all.length > 0
-  })
-
 const packsOf = ({ objects }: MemoryBlockStore.MemoryBlockStore) =>
   [...objects.keys()].filter((key) => key.startsWith("pages/"))
 
 describe("a zone whose pages are in the store", () => {
   it.scopedLive("comes back and answers before it has read more than a few of them", () =>
     Effect.gen(function*() {
-      const { harness, read } = counting()
+      const { harness, read, snapshotTaken } = counting()
       yield* Effect.scoped(Effect.gen(function*() {
         const zone = yield* harness.start({ snapshotEvents: 19_000 })
         yield* fill(zone, 0, 20_000)
-        yield* snapshotTaken(harness)
+        yield* snapshotTaken
       }))
       const zone = yield* harness.start()
       expect(yield* lookup(zone, 12_345)).toBeGreaterThan(ROOT)
@@ -77,7 +85,6 @@ describe("a zone whose pages are in the store", () => {
         const zone = yield* small.harness.start({ memoryBytes: 16 * 1024 })
         for (let round = 0; round < 20; round++) {
           yield* fill(zone, 100 * round, 100 * (round + 1), 100)
-          yield* Effect.sleep(Duration.millis(2))
           expect(yield* lookup(zone, 50 * round)).toBeGreaterThan(ROOT)
         }
         return (yield* zone.report(true)).digest
@@ -127,11 +134,11 @@ describe("a zone whose pages are in the store", () => {
 
   it.scopedLive("that finds one of them lost comes back without the snapshots that need it", () =>
     Effect.gen(function*() {
-      const { blocks, harness } = counting()
+      const { blocks, harness, snapshotTaken } = counting()
       yield* Effect.scoped(Effect.gen(function*() {
         const zone = yield* harness.start({ snapshotEvents: 500 })
         yield* fill(zone, 0, 1000)
-        yield* snapshotTaken(harness)
+        yield* snapshotTaken
       }))
       for (const key of packsOf(blocks)) blocks.objects.delete(key)
       const zone = yield* harness.start()

@@ -4,6 +4,7 @@ import * as Past from "#client/Past.ts"
 import { Errno } from "#domain/Errno.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import * as Mode from "#domain/Mode.ts"
+import { unset } from "#domain/testing/Steps.ts"
 import * as Cluster from "#runners/testing/Cluster.ts"
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -165,13 +166,3 @@ describe("the past of a tree", () => {
       expect(yield* textAt(fs, "/.snapshots/s/l")).toBe("new")
     }), 60_000)
 })
-
-const unset = {
-  handle: 0,
-  mode: undefined,
-  uid: undefined,
-  gid: undefined,
-  size: undefined,
-  atime: undefined,
-  mtime: undefined
-} as const
