@@ -8,7 +8,6 @@ import type { InodeNumber } from "#domain/InodeNumber.ts"
 import * as ExtentPages from "#domain/state/pages/ExtentPages.ts"
 import type { OrderBlock } from "#domain/state/pages/PageOrder.ts"
 import type { Pages } from "#domain/state/pages/Pages.ts"
-import * as RecordPages from "#domain/state/pages/RecordPages.ts"
 import * as TextPages from "#domain/state/pages/TextPages.ts"
 
 /** Targets are texts without a name; attributes have one. */
@@ -21,12 +20,10 @@ export interface ExtraRoots {
 }
 
 export class ExtraTable {
-  private readonly pages: Pages
   private readonly extentPages: ExtentPages.ExtentPages
   private readonly textPages: TextPages.TextPages
 
   constructor(pages: Pages) {
-    this.pages = pages
     this.extentPages = new ExtentPages.ExtentPages(pages)
     this.textPages = new TextPages.TextPages(pages)
   }
@@ -109,17 +106,5 @@ export class ExtraTable {
   /** All pages, each kind by ascending numbers of inodes. */
   pagesInOrder(): Array<number> {
     return [...this.extentPages.list(), ...this.textPages.list()]
-  }
-
-  /** Bytes of a page. They follow from its records, whatever came before. */
-  lengthOf(page: number): number {
-    this.pages.locate(page)
-    return RecordPages.lengthOf(this.pages.bytes, this.pages.at)
-  }
-
-  /** What a snapshot asks of all tables. Pages here are always folded; room kept for records to come goes back. */
-  foldAll(): void {
-    this.extentPages.trim()
-    this.textPages.trim()
   }
 }

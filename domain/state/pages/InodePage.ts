@@ -29,8 +29,6 @@ const HEADER_BYTES = 14
 const PRESENCE_BYTES = RANKS / 8
 const RANGE_MAX = 2 ** 46 - 1
 const EVERY = (1 << COLUMNS) - 1
-const TIMES = EVERY & ~((1 << Column.mtime) - 1)
-const DERIVED = EVERY & ~((1 << Column.ctime) - 1)
 
 /** References of time columns: kept as it is, or as the difference from another time's column. */
 const PLAIN = 0
@@ -120,11 +118,10 @@ export const readRow = (bytes: Uint8Array, at: number, rank: number, cells: Floa
   }
 }
 
-/** Fills `rows`, of the columns in `wanted`, with what the columns have. A difference's other side must be wanted. */
-const readColumns = (bytes: Uint8Array, at: number, wanted: number): void => {
+/** Fills `rows` with what the columns have. */
+const readColumns = (bytes: Uint8Array, at: number): void => {
   const count = countOf(bytes, at)
   for (let column = 0; column < COLUMNS; column++) {
-    if ((wanted & (1 << column)) === 0) continue
     const place = placeOf(bytes, at, column)
     const from = column * RANKS
     if (place === 0) {
@@ -147,7 +144,7 @@ const mtimeOf = (column: number): number => (Column.mtime + (column & 1)) * RANK
 export const unpack = (bytes: Uint8Array, at: number): number => {
   const count = countOf(bytes, at)
   copyPresence(bytes, at, presence)
-  readColumns(bytes, at, EVERY)
+  readColumns(bytes, at)
   applyLog(bytes, at)
   return goneOf(bytes, at) === 0 ? count : dropGone(bytes, at, count)
 }
@@ -203,48 +200,14 @@ export const isPresent = (presence: Uint8Array, slot: number): boolean =>
 
 /** Writes `rows` and `presence` to `packed` as a page of `count` inodes, and answers its bytes. */
 export const pack = (range: number, count: number): number => {
-  const end = begin(range, count, maskOf(count, EVERY, 0))
-  return writeColumns(count, EVERY, end, packed, 0)
+  const mask = maskOf(count)
+  return writeColumns(count, mask, begin(range, count, mask))
 }
 
-/**
- * Writes the page at `at` to `packed` with its log folded in, and answers its bytes; 0 when no inode is left.
- * Only columns that the log touches are looked at; the rest are copied.
- */
-export const fold = (bytes: Uint8Array, at: number): number => {
-  if (goneOf(bytes, at) > 0) {
-    const count = unpack(bytes, at)
-    return count === 0 ? 0 : pack(rangeOf(bytes, at), count)
-  }
-  const count = countOf(bytes, at)
-  const mask = readUint(bytes, at + MASK, 2)
-  const touched = touchedBy(bytes, at, mask)
-  readColumns(bytes, at, (touched & TIMES) === 0 ? touched : touched | TIMES)
-  applyLog(bytes, at)
-  copyPresence(bytes, at, presence)
-  const end = begin(rangeOf(bytes, at), count, maskOf(count, touched, mask))
-  return writeColumns(count, touched, end, bytes, at)
-}
-
-/** Columns whose bytes may change: those in the log, and those that may be differences from them. */
-const touchedBy = (bytes: Uint8Array, at: number, mask: number): number => {
-  let touched = 0
-  const log = at + lengthOf(bytes, at)
-  const end = log + loggedOf(bytes, at) * Log.ENTRY_BYTES
-  for (let entry = log; entry < end; entry += Log.ENTRY_BYTES) {
-    const group = bytes[entry + 1] as number
-    touched |= (1 << Log.endColumn(group)) - (1 << Log.firstColumn(group))
-  }
-  if (touched & (1 << Column.mtime)) return touched | DERIVED
-  // An atime that is left out equals the mtime, and does so whatever the ctime is.
-  return touched | (((touched & (3 << Column.ctime)) << 2) & mask)
-}
-
-/** Which columns to write: of those touched as `rows` tells, of the others as before. */
-const maskOf = (count: number, touched: number, before: number): number => {
-  let mask = before & ~touched
+/** Which columns say something. */
+const maskOf = (count: number): number => {
+  let mask = 0
   for (let column = 0; column < COLUMNS; column++) {
-    if ((touched & (1 << column)) === 0) continue
     const from = column * RANKS
     const other = column < Column.ctime ? -1 : mtimeOf(column)
     for (let i = 0; i < count; i++) {
@@ -268,20 +231,14 @@ const begin = (range: number, count: number, mask: number): number => {
   return directoryOf(packed, 0) + 2 * (ones(mask & 0xff) + ones(mask >> 8))
 }
 
-const writeColumns = (count: number, touched: number, start: number, bytes: Uint8Array, at: number): number => {
-  const mask = readUint(packed, MASK, 2)
+const writeColumns = (count: number, mask: number, start: number): number => {
   let directory = directoryOf(packed, 0)
   let end = start
   for (let column = 0; column < COLUMNS; column++) {
     if ((mask & (1 << column)) === 0) continue
     writeUint(packed, directory, 2, end)
     directory += 2
-    if ((touched & (1 << column)) === 0) {
-      const place = placeOf(bytes, at, column)
-      const after = place + Columns.lengthAt(bytes, place, at + lengthOf(bytes, at), count)
-      packed.set(bytes.subarray(place, after), end)
-      end += after - place
-    } else end = writeColumn(column, count, end)
+    end = writeColumn(column, count, end)
   }
   writeUint(packed, LENGTH, 2, end)
   return end

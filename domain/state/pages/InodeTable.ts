@@ -3,7 +3,7 @@
  * some inodes have (targets, extents, extended attributes) is in `ExtraTable`, their names in the entries.
  *
  * A page that inodes are added to is unpacked for a while; a change elsewhere waits in a short log behind its page.
- * Neither shows from outside, nor in the bytes: `fold` brings a page to the bytes that follow from its contents.
+ * Neither shows from outside: once packed, a page without a log has the bytes that follow from its contents.
  */
 import type { InodeNumber } from "#domain/InodeNumber.ts"
 import { RANKS } from "#domain/state/pages/Column.ts"
@@ -307,31 +307,10 @@ export class InodeTable {
     return pages
   }
 
-  /** Bytes of a folded page. */
-  lengthOf(page: number): number {
-    this.pages.locate(page)
-    return Page.lengthOf(this.pages.bytes, this.pages.at)
-  }
-
-  /** Brings a page to the bytes that follow from its contents, in a slot no larger than they need. */
-  fold(page: number): void {
-    this.pages.locate(page)
-    const { at, bytes } = this.pages
-    if (bytes[at] === Page.UNPACKED) {
-      this.pack(this.unpacked[bytes[at + STUB_BYTES - 1] as number] as Unpacked)
-    } else if (Page.loggedOf(bytes, at) > 0) this.foldLog(page)
-    else this.fit(page, Page.lengthOf(bytes, at), true, Page.lengthOf(bytes, at))
-  }
-
-  /** Folds all pages, none of which may be absent. */
-  foldAll(): void {
-    for (const page of this.pagesInOrder()) this.fold(page)
-    this.unpacked.length = Math.min(this.unpacked.length, 1)
-  }
-
-  /** Packs what is unpacked, before a snapshot. */
+  /** Packs what is unpacked, and gives its memory back. A snapshot asks for it, and a zone that rests. */
   packAll(): void {
     for (const work of this.unpacked) if (work.page !== 0) this.pack(work)
+    this.unpacked.length = 0
   }
 
   private expect(inode: InodeNumber): void {
@@ -406,22 +385,13 @@ export class InodeTable {
     }
   }
 
-  private foldLog(page: number): void {
-    this.pages.locate(page)
-    this.settle(page, Page.fold(this.pages.bytes, this.pages.at))
-  }
-
-  /** Gives a page the `length` bytes in `Page.packed`. */
+  /** Gives a page the `length` bytes in `Page.packed`, in a slot no larger than they need. */
   private settle(page: number, length: number): void {
-    this.pages.touch(page)
-    this.fit(page, length, true, 0)
-    this.pages.locate(page)
-    this.pages.bytes.set(Page.packed.subarray(0, length), this.pages.at)
-  }
-
-  private fit(page: number, bytes: number, exactly: boolean, kept: number): void {
-    const capacity = this.pages.capacity(page)
-    if (capacity < bytes || (exactly && capacity !== capacityFor(bytes))) this.pages.resize(page, bytes, kept)
+    const { pages } = this
+    if (pages.capacity(page) === capacityFor(length)) pages.touch(page)
+    else pages.resize(page, length, 0)
+    pages.locate(page)
+    pages.bytes.set(Page.packed.subarray(0, length), pages.at)
   }
 
   /** A page for a range that has none, unpacked. */

@@ -98,14 +98,6 @@ export abstract class RecordPages {
     while (order.nextKey() <= inode && order.next())
   }
 
-  /** Gives back what the last page keeps for records to come. */
-  trim(): void {
-    if (!this.order.last()) return
-    const { page } = this.order
-    this.pages.locate(page)
-    this.fit(page, lengthOf(this.pages.bytes, this.pages.at))
-  }
-
   /** Replaces an inode's records that `compare` calls equal, and puts what is new in their place. */
   protected rewrite(inode: number): void {
     this.clear()
