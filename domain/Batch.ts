@@ -7,7 +7,7 @@ import { BatchReader } from "#domain/codec/BatchCodec.ts"
 import { Malformed } from "#domain/codec/Reader.ts"
 import { Writer } from "#domain/codec/Writer.ts"
 import { Errno } from "#domain/Errno.ts"
-import { evolve, evolveCreation } from "#domain/Evolve.ts"
+import { evolve, evolveCreation, evolveNext } from "#domain/Evolve.ts"
 import type { CommandRecord } from "#domain/Operation.ts"
 import { operationOf, operations } from "#domain/Operations.ts"
 import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
@@ -140,14 +140,19 @@ export const applyPayload = (
 const applyRecords = (state: ZoneState, reader: BatchReader, answered?: ReadonlyMap<number, number>): void => {
   let session = 0
   let answeredBelow = Number.POSITIVE_INFINITY
+  let isRun = false
   while (reader.next()) {
     if (reader.session !== session) {
       session = reader.session
       answeredBelow = session === 0 ? Number.POSITIVE_INFINITY : answered?.get(session) ?? 0
     }
     const forgotten = reader.request < answeredBelow
-    if (forgotten && reader.isCreation) evolveCreation(state, reader)
-    else {
+    if (forgotten && reader.isCreation) {
+      if (isRun && reader.isNext) evolveNext(state, reader)
+      else evolveCreation(state, reader)
+      isRun = true
+    } else {
+      isRun = false
       const record = reader.record()
       applyRecord(state, record, forgotten || isWait(record))
     }

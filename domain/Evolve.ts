@@ -92,6 +92,19 @@ export const evolveCreation = (state: ZoneState, { created, name, nameLength }: 
   create(state, created)
 }
 
+/**
+ * The same of a creation right behind another one in its batch, from which it differs in its name and its number alone:
+ * its directory is known then, and the time noted there.
+ */
+export const evolveNext = (state: ZoneState, { created, name, nameLength }: BatchReader): void => {
+  const { inode, parent } = created
+  state.sequence++
+  state.entries.aimBytes(parent, name, nameLength)
+  state.entries.put(inode)
+  if (state.table.createNext(inode)) state.nextInode = InodeNumber.localOf(inode) + 1
+  else add(state, created)
+}
+
 /** A new inode under the name that `entries` is aimed at. No views. */
 const create = (state: ZoneState, creation: Creation): void => {
   const { parent } = creation

@@ -14,6 +14,7 @@ import type * as Event from "#domain/Event.ts"
 import type { Extent } from "#domain/Extents.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Lock, LockFamily, LockType, Waiter } from "#domain/Locks.ts"
+import * as Mode from "#domain/Mode.ts"
 import type { CommandRecord } from "#domain/Operation.ts"
 import { descriptorCodec } from "#domain/Session.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
@@ -69,6 +70,9 @@ const EVENTS_MAX = 1_000_000
 
 const families: ReadonlyArray<LockFamily> = ["posix", "flock"]
 const types: ReadonlyArray<LockType> = ["read", "write"]
+/** Flags of a creation with the parent, the mode and the owner of the one before, and the number that follows. */
+const LIKE_BEFORE = 0b1111
+
 const reasons: ReadonlyArray<Event.SessionEnded["reason"]> = ["closed", "expired", "evicted"]
 
 /** What the next event is written against. Both directions move it the same way; each keeps the last name its own way. */
@@ -399,6 +403,8 @@ export class BatchReader {
   /** Whether the record is one `InodeCreated`, which `created` and `name` tell. */
   isCreation = false
   readonly created = new Created()
+  /** Whether a creation differs from what was created before it in its name and its number, one more, alone; both are files. */
+  isNext = false
   /** The last name read, in its first `nameLength` bytes. */
   readonly name = Buffer.alloc(Limits.nameBytesMax)
   nameLength = 0
@@ -568,6 +574,13 @@ export class BatchReader {
   private readCreated(): void {
     const { before, created, r } = this
     const flags = r.u8()
+    this.isNext = flags === LIKE_BEFORE && created.parent === before.parent && !Mode.isDirectory(created.mode) &&
+      created.rdev === 0 && created.target === ""
+    if (this.isNext) {
+      this.readName()
+      created.inode = ++before.inode
+      return
+    }
     created.parent = has(flags, 0) ? before.parent : this.parent()
     this.readName()
     created.inode = has(flags, 1) ? before.inode + 1 : this.inode()

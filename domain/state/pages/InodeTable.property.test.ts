@@ -228,6 +228,7 @@ class World {
     const inode = this.newNumber()
     if (this.model.has(inode)) return
     this.store.retry(() => this.table.warm(inode))
+    if (this.dice.chance(10)) return this.create(inode)
     const row = new Float64Array(COLUMNS)
     if (this.dice.chance(70)) this.usualRow(row)
     else for (let column = 0; column < COLUMNS; column++) row[column] = this.anyValue(column)
@@ -235,6 +236,29 @@ class World {
     this.table.add(inode)
     this.model.set(inode, row)
     this.living.push(inode)
+  }
+
+  /** A file as it is created, and what follows it; sometimes after it was changed, and then not like it. */
+  private create(inode: number): void {
+    const { dice, living, model, table } = this
+    const row = new Float64Array(COLUMNS)
+    row.set([0o100644, 7, 8, 1])
+    for (const time of times) row.set([this.seconds, 9], time)
+    expect(table.create(inode, 0o100644, 7, 8, 1, 0, 0, this.seconds, 9)).toBe(true)
+    model.set(inode, row)
+    living.push(inode)
+    if (dice.chance(20)) this.change(inode)
+    if (dice.chance(20)) table.packAll()
+    if (dice.chance(10)) this.remove(living.length - 1)
+    for (let next = inode + 1; Number.isSafeInteger(next) && dice.chance(90); next++) {
+      const before = model.get(next - 1)
+      if (!table.createNext(next)) return
+      expect(before).toEqual(row)
+      expect(model.has(next)).toBe(false)
+      model.set(next, row.slice())
+      living.push(next)
+      if (next === this.next) this.next++
+    }
   }
 
   private newNumber(): number {

@@ -57,6 +57,10 @@ export class InodeTable {
   private stampedSeconds = 0
   private stampedNanos = 0
 
+  /** The inode created last and what it was put into, unless that changed since. */
+  private latest = -1
+  private latestWork: Unpacked | undefined
+
   /** Where `locate` found an inode: unpacked, or at a rank in its page's bytes. */
   private slot = 0
   private work: Unpacked | undefined
@@ -194,6 +198,26 @@ export class InodeTable {
     values[Column.ctimeNanos * RANKS + slot] = nanos
     values[Column.atime * RANKS + slot] = seconds
     values[Column.atimeNanos * RANKS + slot] = nanos
+    this.latest = inode
+    this.latestWork = work
+    this.added(work, slot)
+    return true
+  }
+
+  /**
+   * Adds an inode with the attributes of the one that `create` or this added last, whose number is one less. False, and
+   * no change, if something else came between or its place is in another page.
+   */
+  createNext(inode: InodeNumber): boolean {
+    const work = this.latestWork
+    const slot = inode % RANKS
+    if (work === undefined || inode !== this.latest + 1 || slot === 0 || Page.isPresent(work.presence, slot)) {
+      return false
+    }
+    this.pages.touch(work.page)
+    const { values } = work
+    for (let at = slot; at < COLUMNS * RANKS; at += RANKS) values[at] = values[at - 1] as number
+    this.latest = inode
     this.added(work, slot)
     return true
   }
@@ -280,6 +304,7 @@ export class InodeTable {
     }
     // Where so many go, more will: from here on it costs a bit each.
     const work = this.work ?? this.unpack()
+    if (work === this.latestWork) this.latestWork = undefined
     work.presence[this.slot >> 3] = (work.presence[this.slot >> 3] as number) & ~(1 << (this.slot & 7))
     work.count--
     work.changed = ++this.changes
@@ -320,6 +345,7 @@ export class InodeTable {
   private putUnpacked(work: Unpacked, column: number, value: number): void {
     const at = column * RANKS + this.slot
     if (work.values[at] === value) return
+    if (work === this.latestWork) this.latestWork = undefined
     this.pages.touch(work.page)
     work.values[at] = value
     work.changed = ++this.changes
@@ -460,6 +486,7 @@ export class InodeTable {
     const { count, page, presence, range, values } = work
     work.page = 0
     work.changed = 0
+    if (work === this.latestWork) this.latestWork = undefined
     if (count === 0) return this.release(page, range)
     if (count === RANKS) Page.rows.set(values)
     else {
