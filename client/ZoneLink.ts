@@ -82,7 +82,11 @@ interface Route {
   epoch: number
 }
 
-/** Messages to one zone under way at a time: one that the zone works on, one that is on its way. */
+/**
+ * Messages to one zone under way at a time: one that the zone works on, one that is on its way. The second one leaves
+ * when as many commands wait as the first one has: a few that come early would else go alone for ever, and each
+ * message costs more than each command.
+ */
 const IN_FLIGHT_MAX = 2
 const ATTEMPT_TIME_MAX = Duration.seconds(30)
 const BACKOFF_MILLIS_MIN = 20
@@ -93,7 +97,9 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     const { pool, zone } = options
     const fork = Runtime.runFork(runtime)
     const queue: Array<Group> = []
+    let queued = 0
     let inFlight = 0
+    let commandsInFlight = 0
     let scheduled = false
     let route: Route | undefined
     let turn = 0
@@ -203,6 +209,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
         }),
         Effect.ensuring(Effect.sync(() => {
           inFlight--
+          commandsInFlight -= commands.length
           schedule()
         }))
       )
@@ -217,19 +224,23 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
         commands += group.commands.length
         if (group.session !== session || (count > 0 && commands > Limits.messageCommandsMax)) break
         count++
+        queued -= group.commands.length
+        commandsInFlight += group.commands.length
       }
       return queue.splice(0, count)
     }
 
+    const isDue = (): boolean => queue.length > 0 && inFlight < IN_FLIGHT_MAX && queued >= commandsInFlight
+
     const schedule = (): void => {
-      if (scheduled || queue.length === 0 || inFlight >= IN_FLIGHT_MAX) return
+      if (scheduled || !isDue()) return
       scheduled = true
       // A turn later, so that all who ask in this one share a message.
       fork(Effect.zipRight(
         Effect.yieldNow(),
         Effect.sync(() => {
           scheduled = false
-          if (queue.length === 0 || inFlight >= IN_FLIGHT_MAX) return
+          if (!isDue()) return
           inFlight++
           fork(deliver(takeGroups()))
           schedule()
@@ -249,6 +260,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
           }
           const session = options.session()
           queue.push({ session, commands: numbered(session, calls), resume })
+          queued += calls.length
           schedule()
         }),
       sendWaiting: (call, onNumber) =>

@@ -184,7 +184,7 @@ export const encodeReply = (operation: number, value: unknown): ByteString => {
   writer.reset()
   writer.u16(0)
   reply.write(writer, value)
-  return Buffer.from(writer.view()).latin1Slice()
+  return writer.text()
 }
 
 /** The errno in two bytes. */

@@ -112,10 +112,11 @@ export const decodeReplies = (bytes: Uint8Array, commands: ReadonlyArray<Command
   const r = new Reader(bytes)
   if (r.count(Limits.messageCommandsMax) !== commands.length) r.fail("not as many replies as commands")
   const outcomes = commands.map(({ operation }): Outcome => {
-    const reply = new Reader(r.blob(Limits.messageBytesMax * 4))
-    const errno = reply.u16()
-    const outcome = errno === 0 ? { errno, reply: operation.reply.read(reply) } as const : { errno }
-    reply.end()
+    const bytes = r.count(Limits.messageRepliesBytesMax)
+    const end = r.at + bytes
+    const errno = r.u16()
+    const outcome = errno === 0 ? { errno, reply: operation.reply.read(r) } as const : { errno }
+    if (r.at !== end) r.fail(`a reply to ${operation.name} is not of ${bytes} bytes`)
     return outcome
   })
   r.end()

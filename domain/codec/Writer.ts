@@ -31,6 +31,11 @@ export class Writer {
     return this.bytes.subarray(from, this.length)
   }
 
+  /** What was written, as a byte string. */
+  text(): ByteString {
+    return this.bytes.latin1Slice(0, this.length)
+  }
+
   u8(value: number): void {
     this.reserve(1)
     this.bytes[this.length++] = value
