@@ -16,6 +16,8 @@ const ZONE = 7
 /** Zones that race at a time, and rounds of each. */
 const RACERS = 4
 const ROUNDS = 30
+/** Zones that append at once. */
+const MANY = 40
 
 /** Makes a journal without a row, a claim or a snapshot. */
 export class FreshJournal extends Context.Tag("cadastre/test/FreshJournal")<
@@ -353,6 +355,31 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         const replaced = snapshotAt(first!, { epoch })
         yield* journal.addSnapshot(replaced)
         expectSnapshots(yield* journal.snapshots(ZONE), [replaced])
+      }))
+
+    test("answers each of many zones that append at once for itself", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const zones = Array.from({ length: MANY }, (_, zone) => zone)
+        const kinds = ["kept", "fenced", "doubled"] as const
+        const written = yield* Effect.forEach(zones, (zone) =>
+          Effect.gen(function*() {
+            const { epoch } = yield* journal.claim(zone, "a")
+            const first = rowAfter(Chain.START, { zone, epoch })
+            yield* journal.append(first)
+            const kind = kinds[zone % 7] ?? "kept"
+            if (kind === "fenced") yield* journal.claim(zone, "b")
+            const row = kind === "doubled" ? first : rowAfter(Chain.headOf(first), { zone, epoch })
+            return { zone, kind, row, rows: kind === "kept" ? [first, row] : [first] }
+          }))
+        const outcomes = yield* Effect.forEach(written, ({ row }) => Effect.either(journal.append(row)), {
+          concurrency: "unbounded"
+        })
+        for (const [zone, { kind, rows }] of written.entries()) {
+          expect(Either.isRight(outcomes[zone]!), `zone ${zone}, ${kind}`).toBe(kind === "kept")
+          if (Either.isLeft(outcomes[zone]!)) expect(outcomes[zone]!.left).toMatchObject({ _tag: "Fenced", zone })
+          expectRows(yield* journal.read(zone, 0, 10, MIB), rows)
+        }
       }))
 
     test("an append that races a claim is in the head that the claim gives, or it is fenced and nowhere", () =>

@@ -1,5 +1,6 @@
+import * as Chain from "#persistence/Chain.ts"
 import * as Database from "#persistence/Database.ts"
-import { contract, FreshJournal } from "#persistence/Journal.contract.ts"
+import { contract, FreshJournal, rowAfter } from "#persistence/Journal.contract.ts"
 import { Journal, type JournalService } from "#persistence/Journal.ts"
 import { migrate } from "#persistence/Migrations.ts"
 import { contract as troubles, SHORT, TroubledJournal } from "#persistence/PostgresJournal.contract.ts"
@@ -7,9 +8,12 @@ import * as PostgresJournal from "#persistence/PostgresJournal.ts"
 import * as PostgresProxy from "#persistence/PostgresProxy.testing.ts"
 import { realTime } from "#persistence/Suite.testing.ts"
 import { freshDatabase } from "#runners/testing/FreshDatabase.ts"
+import { it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import { expect } from "vitest"
 
 /** A database with the tables, and a journal in it that no fault touches. */
 class Fixture extends Context.Tag("cadastre/test/JournalFixture")<Fixture, {
@@ -48,6 +52,36 @@ const freshJournal = Layer.effect(
 )
 
 contract(realTime("the journal in Postgres", Layer.provide(freshJournal, fixture)))
+
+it.layer(fixture)("zones that append at once", (it) => {
+  it.scoped("share transactions, and none is spoiled by a row that fits no table", () =>
+    Effect.gen(function*() {
+      const { database, journal } = yield* Fixture
+      const rows = yield* Effect.forEach(Array.from({ length: ZONES }, (_, zone) => 500 + zone), (zone) =>
+        Effect.map(journal.claim(zone, "a"), ({ epoch }) => {
+          const row = rowAfter(Chain.START, { zone, epoch })
+          return zone === UNFIT_ZONE ? { ...row, codec: 2 ** 20 } : row
+        }))
+      const outcomes = yield* Effect.forEach(rows, (row) =>
+        Effect.either(journal.append(row)), {
+        concurrency: "unbounded"
+      })
+      expect(
+        rows.filter((_, index) =>
+          Either.isLeft(outcomes[index]!)
+        ).map(({ zone }) => zone)
+      ).toEqual([UNFIT_ZONE])
+      const counted = "select count(*), count(distinct xmin::text) from cadastre.journal where zone between 500 and 599"
+      const [[found, transactions] = []] = yield* database.query("count transactions", counted)
+      expect(Number(found)).toBe(ZONES - 1)
+      // One each for the first two; then what waited, and those again that shared one with the row that does not fit.
+      expect(Number(transactions)).toBeLessThan(ZONES - 5)
+    }))
+})
+
+/** More than two transactions take. */
+const ZONES = 60
+const UNFIT_ZONE = 530
 
 const writerBehindProxy = (options: Database.DatabaseOptions) =>
   Effect.gen(function*() {

@@ -1,9 +1,10 @@
 /**
- * The journal in Postgres. One row a batch; claim, append and the record of a snapshot are fenced by the zone's epoch inside the very
- * statement that writes, so a stale owner cannot append, whenever its statement arrives.
+ * The journal in Postgres. One row a batch; claim, append and the record of a snapshot are fenced by the zone's epoch
+ * inside the very statement that writes, so a stale owner cannot append, whenever its statement arrives.
  */
+import * as AppendQueue from "#persistence/AppendQueue.ts"
 import * as Chain from "#persistence/Chain.ts"
-import { Database, type DatabaseError, type Row } from "#persistence/Database.ts"
+import { Database, type DatabaseError, type DatabaseService, type Row, type Value } from "#persistence/Database.ts"
 import { Fenced, Journal, JournalUnavailable, type SegmentRecord, type SnapshotRecord } from "#persistence/Journal.ts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,11 +15,22 @@ export const CLAIM = `
   on conflict (zone) do update set epoch = z.epoch + 1, owner = excluded.owner, claimed = excluded.claimed
   returning epoch`
 
-export const APPEND = `
-  with owner as (select from cadastre.zone where zone = $1 and epoch = $4 for share)
+const APPEND_TYPES = ["smallint", "bigint", "bigint", "bigint", "bigint", "int", "smallint", "bytea", "bytea", "bytea"]
+
+/** Parameters of row `index`, with their types. */
+const parameters = (index: number): string =>
+  APPEND_TYPES.map((type, column) => `$${index * APPEND_TYPES.length + column + 1}::${type}`).join(", ")
+
+/** Appends rows whose zones are still in their epochs, and tells which these are. Zones are locked in order. */
+export const APPEND: ReadonlyArray<string> = Array.from({ length: AppendQueue.ROWS_MAX }, (_, more) => `
+  with given (zone, first, last, epoch, seconds, nanos, codec, payload, previous, hash) as (
+    values ${Array.from({ length: more + 1 }, (_, index) => `(${parameters(index)})`).join(", ")}
+  ), owner as (
+    select zone, epoch from cadastre.zone join given using (zone, epoch) order by zone for share of zone
+  )
   insert into cadastre.journal (zone, first, last, epoch, seconds, nanos, codec, payload, previous, hash)
-  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 from owner
-  returning 1`
+  select zone, first, last, epoch, seconds, nanos, codec, payload, previous, hash from given join owner using (zone, epoch)
+  returning zone, epoch`)
 
 const COLUMNS = "first, last, epoch, seconds, nanos, codec, payload, previous, hash"
 
@@ -106,8 +118,10 @@ export const REMOVE_ARCHIVED = `
   select count(*) from removed`
 
 const UNIQUE_VIOLATION = "23505"
+/** A row has what its table does not take: SQLSTATE classes 22, data exception, and 23, integrity constraint. */
+const UNFIT = /^2[23]/
 
-export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
+export const layer: Layer.Layer<Journal, never, Database> = Layer.scoped(
   Journal,
   Effect.gen(function*() {
     const database = yield* Database
@@ -120,6 +134,8 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
         Effect.mapError(unavailable)
       )
 
+    const append = yield* AppendQueue.make((rows) => write(database, rows))
+
     return Journal.of({
       claim: (zone, owner) =>
         Effect.gen(function*() {
@@ -127,26 +143,7 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
           return { epoch: Number(row?.[0]), head: yield* head(zone) }
         }),
 
-      append: (row) =>
-        database.query("append", APPEND, [
-          row.zone,
-          row.first,
-          row.last,
-          row.epoch,
-          row.time.seconds,
-          row.time.nanos,
-          row.codec,
-          row.payload,
-          row.previous,
-          row.hash
-        ]).pipe(
-          Effect.mapError((error) =>
-            error.code === UNIQUE_VIOLATION ? new Fenced({ zone: row.zone, epoch: row.epoch }) : unavailable(error)
-          ),
-          Effect.flatMap((rows) =>
-            rows.length === 1 ? Effect.void : Effect.fail(new Fenced({ zone: row.zone, epoch: row.epoch }))
-          )
-        ),
+      append,
 
       read: (zone, sequence, rowsMax, bytesMax) =>
         database.query("read", READ, [zone, sequence, rowsMax, bytesMax]).pipe(
@@ -225,6 +222,41 @@ export const layer: Layer.Layer<Journal, never, Database> = Layer.effect(
     })
   })
 )
+
+/** Appends rows in one transaction. One that does not fit costs the others that, and nothing else. */
+const write = (
+  database: DatabaseService,
+  rows: ReadonlyArray<Chain.JournalRow>
+): Effect.Effect<ReadonlyArray<AppendQueue.Appended>> =>
+  database.query("append", APPEND[rows.length - 1] as string, rows.flatMap(valuesOf)).pipe(
+    Effect.map((written) => {
+      const appended = new Set(written.map(([zone, epoch]) => `${zone} ${epoch}`))
+      return rows.map((row) => appended.has(`${row.zone} ${row.epoch}`) ? Effect.void : fencedOff(row))
+    }),
+    Effect.catchAll((error) => {
+      if (rows.length > 1 && UNFIT.test(error.code ?? "")) {
+        return Effect.map(Effect.forEach(rows, (row) => write(database, [row])), (outcomes) => outcomes.flat())
+      }
+      return Effect.succeed(
+        rows.map((row) => error.code === UNIQUE_VIOLATION ? fencedOff(row) : Effect.fail(unavailable(error)))
+      )
+    })
+  )
+
+const fencedOff = ({ epoch, zone }: Chain.JournalRow) => Effect.fail(new Fenced({ zone, epoch }))
+
+const valuesOf = (row: Chain.JournalRow): ReadonlyArray<Value> => [
+  row.zone,
+  row.first,
+  row.last,
+  row.epoch,
+  row.time.seconds,
+  row.time.nanos,
+  row.codec,
+  row.payload,
+  row.previous,
+  row.hash
+]
 
 const unavailable = ({ operation, reason, uncertain }: DatabaseError): JournalUnavailable =>
   new JournalUnavailable({ operation, reason, uncertain })

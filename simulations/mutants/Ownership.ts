@@ -15,24 +15,24 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "append-without-fence",
     about: "The append does not look at the epoch: an owner of before writes into the journal of the next one.",
     file: statements,
-    find: "const isOwner = (): boolean => tables.zone.get(zone)?.epoch === epoch",
-    replace: "const isOwner = (): boolean => tables.zone.has(zone)",
+    find: "tables.zone.get(zone)?.epoch === epoch\n  const owned",
+    replace: "tables.zone.has(zone) && epoch > 0\n  const owned",
     scenario
   },
   {
     name: "append-without-lock",
     about: "The append reads the epoch without the row's lock: a claim may come between its look and its commit.",
     file: statements,
-    find: "  yield* transaction.share(zoneKey(zone))\n  if (!isOwner()) return []\n",
-    replace: "",
+    find: "    yield* transaction.share(zoneKey(row.zone))\n    if (isOwner(row)) owned.push(row)\n",
+    replace: "    owned.push(row)\n",
     scenario
   },
   {
     name: "append-does-not-look-again",
     about: "The append that waited for a claim does not look at the epoch again: it was the claim that it waited for.",
     file: statements,
-    find: "  yield* transaction.share(zoneKey(zone))\n  if (!isOwner()) return []\n",
-    replace: "  yield* transaction.share(zoneKey(zone))\n",
+    find: "    if (isOwner(row)) owned.push(row)\n",
+    replace: "    owned.push(row)\n",
     scenario: "strays"
   },
   {
@@ -67,8 +67,16 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "append-of-no-row-succeeds",
     about: "An append that wrote no row, because it was fenced, is taken for a success: acknowledged and lost.",
     file: journal,
-    find: "rows.length === 1 ? Effect.void : Effect.fail(new Fenced({ zone: row.zone",
-    replace: "rows.length <= 1 ? Effect.void : Effect.fail(new Fenced({ zone: row.zone",
+    find: "appended.has(`${row.zone} ${row.epoch}`) ? Effect.void : fencedOff(row)",
+    replace: "appended.size >= 0 ? Effect.void : fencedOff(row)",
+    scenario
+  },
+  {
+    name: "answers-of-an-append-exchanged",
+    about: "Of rows that were appended together, each zone is told what became of the one before it.",
+    file: "persistence/AppendQueue.ts",
+    find: "resume(outcomes[index] as Appended)",
+    replace: "resume(outcomes.at(index - 1) as Appended)",
     scenario
   },
   {

@@ -46,7 +46,9 @@ const answers = (database: Database.DatabaseService, script: ReadonlyArray<State
 
 /** Rows in no promised order are put in one. */
 const sorted = (text: string, rows: ReadonlyArray<Database.Row>) =>
-  text === Leases.REFRESH || text === Leases.ACQUIRE ? [...rows].sort((a, b) => String(a) < String(b) ? -1 : 1) : rows
+  text === Leases.REFRESH || text === Leases.ACQUIRE || Journal.APPEND.includes(text)
+    ? [...rows].sort((a, b) => String(a) < String(b) ? -1 : 1)
+    : rows
 
 const scriptOf = (dice: Dice): Array<Statement> => {
   const zone = (): number => dice.below(2)
@@ -64,7 +66,11 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     return [Journal.CLAIM, chosen, address()]
   }
   const append = (): Statement => {
-    const [chosen, first] = [zone(), 1 + sequence()]
+    const rows = dice.chance(60) ? [appended(zone())] : [appended(0), appended(1)]
+    return [Journal.APPEND[rows.length - 1]!, ...rows.flat()]
+  }
+  const appended = (chosen: number): Array<Database.Value> => {
+    const first = 1 + sequence()
     const epoch = epochs[chosen]! - (dice.chance(15) ? 1 : 0)
     const codec = dice.chance(5) ? 2 ** 16 : 1
     const payload = bytes(dice.of([0, 0, 1, 100]))
@@ -72,7 +78,7 @@ const scriptOf = (dice: Dice): Array<Statement> => {
     const last = first + dice.below(3)
     const hash = everyByte(32).fill(last)
     hashes.set(`${chosen}:${last}`, hash)
-    return [Journal.APPEND, chosen, first, last, epoch, ...time, codec, payload, bytes(32), hash]
+    return [chosen, first, last, epoch, ...time, codec, payload, bytes(32), hash]
   }
   const ends = [0, 0]
   const segment = (): Statement => {

@@ -43,31 +43,43 @@ const claim: PostgresWrite = function*(tables, values, transaction) {
   return [[bigintColumn(epoch)]]
 }
 
+const APPEND_COLUMNS = 10
+
+/** Which zones are in their epochs is as at the beginning, and again as each is locked. */
 const append: PostgresWrite = function*(tables, values, transaction) {
-  const [zone, first, epoch] = [smallint(values[0]), bigint(values[1]), bigint(values[3])]
-  const row = {
-    zone,
-    first,
-    last: bigint(values[2]),
-    epoch,
-    time: { seconds: bigint(values[4]), nanos: int(values[5]) },
-    codec: smallint(values[6]),
-    payload: bytea(values[7]),
-    previous: bytea(values[8]),
-    hash: bytea(values[9])
+  const given = Array.from(
+    { length: values.length / APPEND_COLUMNS },
+    (_, index) => givenRow(values.slice(index * APPEND_COLUMNS, (index + 1) * APPEND_COLUMNS))
+  )
+  const isOwner = ({ epoch, zone }: JournalRow): boolean => tables.zone.get(zone)?.epoch === epoch
+  const owned: Array<JournalRow> = []
+  for (const row of given.filter(isOwner).sort((a, b) => a.zone - b.zone)) {
+    yield* transaction.share(zoneKey(row.zone))
+    if (isOwner(row)) owned.push(row)
   }
-  const isOwner = (): boolean => tables.zone.get(zone)?.epoch === epoch
-  if (!isOwner()) return []
-  yield* transaction.share(zoneKey(zone))
-  if (!isOwner()) return []
-  yield* transaction.exclusive(`journal ${zone} ${first}`)
-  const rows = tables.journal(zone)
-  if (rows[indexAfter(rows, first) - 1]?.first === first) {
-    throw new PostgresRefused(UNIQUE_VIOLATION, `duplicate key value violates unique constraint "journal_pkey"`)
+  for (const row of owned) {
+    const { first, zone } = row
+    yield* transaction.exclusive(`journal ${zone} ${first}`)
+    const rows = tables.journal(zone)
+    if (rows[indexAfter(rows, first) - 1]?.first === first) {
+      throw new PostgresRefused(UNIQUE_VIOLATION, `duplicate key value violates unique constraint "journal_pkey"`)
+    }
+    transaction.write(() => tables.addJournal(row))
   }
-  transaction.write(() => tables.addJournal(row))
-  return [[1]]
+  return owned.map(({ epoch, zone }) => [zone, bigintColumn(epoch)])
 }
+
+const givenRow = (values: ReadonlyArray<Value>): JournalRow => ({
+  zone: smallint(values[0]),
+  first: bigint(values[1]),
+  last: bigint(values[2]),
+  epoch: bigint(values[3]),
+  time: { seconds: bigint(values[4]), nanos: int(values[5]) },
+  codec: smallint(values[6]),
+  payload: bytea(values[7]),
+  previous: bytea(values[8]),
+  hash: bytea(values[9])
+})
 
 const addSnapshot: PostgresWrite = function*(tables, values, transaction) {
   const record = {
@@ -279,7 +291,7 @@ const shardsOf = (tables: PostgresTables, address: string): Array<ShardRow> => {
 
 export const postgresWrites: ReadonlyMap<string, PostgresWrite> = new Map([
   [Journal.CLAIM, claim],
-  [Journal.APPEND, append],
+  ...Journal.APPEND.map((text): readonly [string, PostgresWrite] => [text, append]),
   [Journal.ADD_SNAPSHOT, addSnapshot],
   [Journal.REMOVE_SNAPSHOT, removeSnapshot],
   [Journal.ADD_SEGMENT, addSegment],
