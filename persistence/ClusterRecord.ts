@@ -1,5 +1,6 @@
 /**
- * What a cluster is, once for all runners: its identity and how many zones it has. Kept beside the journals.
+ * What a cluster is, once for all runners: its identity, how many zones it has, and in how many databases their journals
+ * are. Kept beside the journals; each of the databases knows its place among them.
  */
 import { Limits } from "#domain/Limits.ts"
 import type { DatabaseError } from "#persistence/Database.ts"
@@ -28,6 +29,8 @@ const ZONES_DEFAULT = 16
 export interface OpenOptions {
   /** Zones of a new cluster, or to add some; what it has, if undefined. */
   readonly zones: number | undefined
+  /** Databases that have its journals, the cluster's own among them. */
+  readonly databases?: number
   /** Who opens it, as other runners know it. */
   readonly runner: string
   readonly secret: Redacted.Redacted<string>
@@ -41,21 +44,27 @@ export const open = (
   options: OpenOptions
 ): Effect.Effect<ClusterRecord, DatabaseError | ClusterRefused, Database> =>
   Effect.gen(function*() {
-    const { runner, zones } = options
+    const { databases = 1, runner, zones } = options
     const database = yield* Database
     if (zones !== undefined && (!Number.isInteger(zones) || zones < 1 || zones > Limits.zonesMax)) {
       return yield* new ClusterRefused({ reason: `a cluster has 1 to ${Limits.zonesMax} zones, not ${zones}` })
     }
     yield* database.query(
       "found the cluster",
-      "insert into cadastre.cluster (zones) values ($1) on conflict do nothing",
-      [
-        zones ?? ZONES_DEFAULT
-      ]
+      "insert into cadastre.cluster (zones, databases) values ($1, $2) on conflict do nothing",
+      [zones ?? ZONES_DEFAULT, databases]
     )
-    const [row] = yield* database.query("read the cluster", "select id, zones from cadastre.cluster")
-    const id = String(row?.[0])
-    const current = Number(row?.[1])
+    const { id, zones: current, ...place } = yield* stored
+    if (place.place !== 0) {
+      const reason = `this database is number ${
+        place.place + 1
+      } of the ${place.databases} of cluster ${id}, not its first`
+      return yield* new ClusterRefused({ reason: `${reason} (CADASTRE_POSTGRES_URL)` })
+    }
+    if (place.databases !== databases) {
+      const reason = `the journals of this cluster are in ${place.databases} databases, not ${databases}`
+      return yield* new ClusterRefused({ reason: `${reason}: where a zone's is never changes (CADASTRE_JOURNAL_URLS)` })
+    }
     yield* checkSecret(id, options.secret)
     if (zones === undefined || zones === current) return { id, zones: current }
     if (zones < current) {
@@ -75,6 +84,33 @@ export const open = (
     const added = yield* database.query("add zones", add, [zones, current])
     // None when another runner was first: look again.
     return added.length > 0 ? { id, zones } : yield* open(options)
+  })
+
+const stored = Effect.flatMap(Database, (database) =>
+  Effect.map(
+    database.query("read the cluster", "select id, zones, databases, place from cadastre.cluster"),
+    ([row = []]) => ({ id: String(row[0]), zones: Number(row[1]), databases: Number(row[2]), place: Number(row[3]) })
+  ))
+
+/** Makes a further database one of the cluster's `databases`, at a place from 1, or refuses it if it is another. */
+export const join = (
+  { id, zones }: ClusterRecord,
+  place: number,
+  databases: number
+): Effect.Effect<void, DatabaseError | ClusterRefused, Database> =>
+  Effect.gen(function*() {
+    const database = yield* Database
+    yield* database.query(
+      "join the cluster",
+      `insert into cadastre.cluster (id, zones, databases, place) values ($1::text::uuid, $2, $3, $4)
+       on conflict do nothing`,
+      [id, zones, databases, place]
+    )
+    const found = yield* stored
+    if (found.id === id && found.place === place && found.databases === databases) return
+    const is = `is number ${found.place + 1} of the ${found.databases} databases of cluster ${found.id}`
+    const reason = `the database given as number ${place + 1} of the ${databases} of cluster ${id} ${is}`
+    return yield* new ClusterRefused({ reason: `${reason} (CADASTRE_JOURNAL_URLS)` })
   })
 
 /** The record keeps what only the secret gives, slowly. Who comes first sets it. */

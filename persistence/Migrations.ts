@@ -101,6 +101,14 @@ const migrations: ReadonlyArray<Migration> = [
         created timestamptz not null default now(),
         primary key (zone, sequence)
       )`
+  },
+  {
+    version: 4,
+    name: "journals in several databases",
+    script: `
+      alter table cadastre.cluster
+        add column databases smallint not null default 1,
+        add column place smallint not null default 0`
   }
 ]
 

@@ -42,3 +42,19 @@ it.effect("a retention that is none is refused, with its name and what is wanted
     }
     expect(Configuration.explain(yield* Effect.flip(retentionOf("-1")))).toContain("0 to 36525, is wanted")
   }))
+
+it.effect("journals may be in further databases, whose passwords no error repeats", () =>
+  Effect.gen(function*() {
+    expect((yield* given({})).journals).toEqual([])
+    const urls = " postgres://a:b@one/x\n postgres://a:b@two:6432/y?sslmode=require "
+    const { journals } = yield* given({ CADASTRE_JOURNAL_URLS: urls, CADASTRE_POSTGRES_CONNECTIONS: "5" })
+    expect(journals).toMatchObject([
+      { host: "one", port: 5432, database: "x", tls: false, connectionsMax: 5 },
+      { host: "two", port: 6432, database: "y", tls: true, connectionsMax: 5 }
+    ])
+    const wrong = yield* Effect.flip(
+      given({ CADASTRE_JOURNAL_URLS: "postgres://a:secret@one/x mysql://a:secret@two/y" })
+    )
+    const message = Configuration.explain(wrong)
+    expect(message).toBe("CADASTRE_JOURNAL_URLS: it does not begin with postgres://")
+  }))

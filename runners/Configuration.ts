@@ -39,11 +39,23 @@ const DAYS_MAX = 36_525
 
 /** `postgres://user:password@host:port/database?sslmode=require`; `...@localhost/database?host=/folder` for a Unix socket. */
 const database = Config.redacted("CADASTRE_POSTGRES_URL").pipe(
-  Config.mapOrFail((url) => parsePostgresUrl(Redacted.value(url)))
+  Config.mapOrFail((url) => parsePostgresUrl("CADASTRE_POSTGRES_URL", Redacted.value(url)))
 )
 
-const parsePostgresUrl = (text: string): Either.Either<PostgresUrl, ConfigError.ConfigError> => {
-  const invalid = (why: string) => Either.left(ConfigError.InvalidData(["CADASTRE_POSTGRES_URL"], why))
+/** Further databases of journals: such URLs with spaces between them. */
+const journals = Config.redacted("CADASTRE_JOURNAL_URLS").pipe(
+  Config.mapOrFail((urls) =>
+    Either.all(
+      Redacted.value(urls).split(/\s+/).filter((url) => url !== "").map((url) =>
+        parsePostgresUrl("CADASTRE_JOURNAL_URLS", url)
+      )
+    )
+  ),
+  Config.withDefault([])
+)
+
+const parsePostgresUrl = (name: string, text: string): Either.Either<PostgresUrl, ConfigError.ConfigError> => {
+  const invalid = (why: string) => Either.left(ConfigError.InvalidData([name], why))
   let url: URL
   try {
     url = new URL(text)
@@ -122,6 +134,7 @@ const settings = Config.all({
   port: Config.port("CADASTRE_PORT").pipe(Config.withDefault(PORT)),
   secret,
   database,
+  journals,
   connectionsMax: count("CADASTRE_POSTGRES_CONNECTIONS", 12),
   statement: seconds("CADASTRE_POSTGRES_TIMEOUT_SECONDS", 10),
   blocks,
@@ -153,15 +166,13 @@ export const explain = (error: ConfigError.ConfigError): string => {
 export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effect.gen(function*() {
   const given = yield* settings
   const where = given.blocks
+  const pool = { connectionsMax: given.connectionsMax, statementMillisMax: Duration.toMillis(given.statement) }
   return {
     listen: { host: given.listenHost, port: given.port },
     host: given.host,
     secret: given.secret,
-    database: {
-      ...given.database,
-      connectionsMax: given.connectionsMax,
-      statementMillisMax: Duration.toMillis(given.statement)
-    },
+    database: { ...given.database, ...pool },
+    journals: given.journals.map((url) => ({ ...url, ...pool })),
     blocks: where.kind === "disk" ? where : { ...where, ...yield* s3Options },
     zones: Option.getOrUndefined(given.zones),
     lease: given.lease,

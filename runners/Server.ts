@@ -14,6 +14,7 @@ import { Journal } from "#persistence/Journal.ts"
 import { migrate } from "#persistence/Migrations.ts"
 import * as PostgresJournal from "#persistence/PostgresJournal.ts"
 import * as RunnerLeases from "#persistence/RunnerLeases.ts"
+import * as SpreadJournal from "#persistence/SpreadJournal.ts"
 import * as ApiHandlers from "#runners/ApiHandlers.ts"
 import * as BlockNode from "#runners/BlockNode.ts"
 import { Api } from "#shards/Api.ts"
@@ -45,7 +46,10 @@ export interface ServerOptions {
   /** Host under which others reach this runner; the port is the listener's. */
   readonly host: string
   readonly secret: Redacted.Redacted<string>
+  /** The cluster's own database. */
   readonly database: Database.DatabaseOptions
+  /** Further databases for journals: zones take turns over that and these. Never changed once the cluster is made. */
+  readonly journals?: ReadonlyArray<Database.DatabaseOptions>
   readonly blocks: BlockStoreOptions
   /** Zones of the cluster; what it has already, if undefined. */
   readonly zones: number | undefined
@@ -77,16 +81,12 @@ const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Du
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
-    const storage = yield* Layer.build(Layer.mergeAll(
-      Layer.provideMerge(PostgresJournal.layer, Database.layer(options.database)),
-      blockStore(options.blocks)
-    ))
-    yield* Effect.provide(migrate, storage).pipe(
-      Effect.tapError(({ message }) => Effect.logWarning(`${message}; trying again`)),
-      Effect.retry({
-        schedule: DATABASE_WAIT,
-        while: ({ uncertain, code }) => uncertain || code?.startsWith("E") === true || code === STARTING_UP
-      })
+    const own = yield* openDatabase(options.database)
+    const others = yield* Effect.forEach(options.journals ?? [], openDatabase)
+    const journals = [own, ...others].map((context) => Context.get(context, Journal))
+    const storage = own.pipe(
+      Context.add(Journal, SpreadJournal.make(journals)),
+      Context.merge(yield* Layer.build(blockStore(options.blocks)))
     )
 
     // The listener first, because the runner's name in the cluster holds its port; nothing is accepted before
@@ -100,9 +100,17 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     })
     const address = { host: options.host, port: bound.port }
     const cluster = yield* Effect.provide(
-      ClusterRecord.open({ zones: options.zones, runner: format(address), secret: options.secret }),
+      ClusterRecord.open({
+        zones: options.zones,
+        databases: journals.length,
+        runner: format(address),
+        secret: options.secret
+      }),
       storage
     )
+    for (const [index, other] of others.entries()) {
+      yield* Effect.provide(ClusterRecord.join(cluster, index + 1, journals.length), other)
+    }
 
     const clusterFeed = makeServer(address)
     accept.set(Purpose.cluster, (socket) => clusterFeed.accept(socketOf(socket)))
@@ -115,6 +123,20 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     const { description } = yield* Effect.provide(BlockStore, storage)
     return { address, cluster, blockStore: description }
   })
+
+/** A database with this program's tables, and the journal in it. */
+const openDatabase = (options: Database.DatabaseOptions) =>
+  Effect.tap(
+    Layer.build(Layer.provideMerge(PostgresJournal.layer, Database.layer(options))),
+    (opened) =>
+      Effect.provide(migrate, opened).pipe(
+        Effect.tapError(({ message }) => Effect.logWarning(`${message}; trying again`)),
+        Effect.retry({
+          schedule: DATABASE_WAIT,
+          while: ({ uncertain, code }) => uncertain || code?.startsWith("E") === true || code === STARTING_UP
+        })
+      )
+  )
 
 export interface AssemblyOptions extends Pick<ServerOptions, "secret" | "lease" | "zone" | "historyRetention"> {
   /** Where clients and other runners reach this one. */
