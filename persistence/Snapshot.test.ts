@@ -313,6 +313,32 @@ describe("a zone with little memory", () => {
       yield* expectGood(zone)
     }))
 
+  it.effect("finds pages and chunks of the table that a snapshot stores elsewhere while they are read", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(14, 9000, 20 * 1024)
+      const record = yield* zone.take
+      const turns = Effect.repeatN(Effect.yieldNow(), 30)
+      zone.store = {
+        ...zone.blocks.service,
+        getRange: (...given) =>
+          turns.pipe(Effect.zipRight(zone.blocks.service.getRange(...given)), Effect.zipLeft(turns))
+      }
+      yield* zone.reopen(record)
+      for (let round = 0; round < 20; round++) {
+        const taking = zone.snapshots.begin(zone.head)
+        const writing = yield* Effect.fork(taking.write)
+        for (let batch = 0; batch < 5; batch++) {
+          yield* zone.change(20)
+          yield* taking.room
+          zone.pages.bound()
+        }
+        yield* Fiber.join(writing)
+        zone.pages.bound()
+      }
+      expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
+      yield* expectGood(zone)
+    }))
+
   it.effect("reads what lies beside a page along with it, and each only once", () =>
     Effect.gen(function*() {
       const zone = yield* changed(13, 4000)

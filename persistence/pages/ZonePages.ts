@@ -64,7 +64,12 @@ interface Window {
   readonly pack: number
   readonly offset: number
   end: number
-  readonly pages: Array<number>
+  readonly pages: Array<Wanted>
+}
+
+/** A page that is absent, and where it was when its read was planned. */
+interface Wanted extends Place {
+  readonly page: number
 }
 
 export class ZonePages {
@@ -147,6 +152,8 @@ export class ZonePages {
       if (place === undefined || this.table.isChunkLoaded(chunk)) return Effect.void
       const fail = (reason: string) => this.lost(chunk, CHUNK_KIND, place, reason)
       return Effect.flatMap(this.read(place.pack, place.offset, endOf(place), fail), (bytes) => {
+        // Somebody else has brought it, and it may have changed since.
+        if (this.table.isChunkLoaded(chunk)) return Effect.void
         const reader = new PackReader(bytes)
         const problem = reader.read(0) ?? mismatch(reader, chunk, CHUNK_KIND, place) ??
           this.table.loadChunk(chunk, bytes.subarray(reader.body, reader.end))
@@ -201,7 +208,7 @@ export class ZonePages {
   /** Which records to read for pages that are absent. */
   private windows(pages: ReadonlyArray<number>): Effect.Effect<ReadonlyArray<Window>, PageLost> {
     const { table } = this
-    const places: Array<Place & { readonly page: number }> = []
+    const places: Array<Wanted> = []
     for (const page of pages) {
       const place = table.placeOf(page)
       if (place === undefined) return this.lost(page, table.kindOf(page), NOWHERE, "no snapshot has it")
@@ -209,35 +216,50 @@ export class ZonePages {
     }
     places.sort((a, b) => a.pack - b.pack || a.offset - b.offset)
     const windows: Array<Window> = []
-    for (const { page, ...place } of places) {
+    for (const place of places) {
       const last = windows.at(-1)
       const end = endOf(place)
       const isNear = last?.pack === place.pack && place.offset - last.end <= WINDOW_BYTES
       if (isNear && end - last.offset <= READ_BYTES_MAX) {
         last.end = end
-        last.pages.push(page)
-      } else windows.push({ pack: place.pack, offset: place.offset, end, pages: [page] })
+        last.pages.push(place)
+      } else windows.push({ pack: place.pack, offset: place.offset, end, pages: [place] })
     }
     return Effect.succeed(windows)
   }
 
-  private loadWindow({ end, offset, pack, pages }: Window): Effect.Effect<void, PageLost | StoreUnavailable> {
+  /** A snapshot may store a page elsewhere while it is read here, and forget the old place: it is read there then. */
+  private loadWindow(window: Window): Effect.Effect<void, PageLost | StoreUnavailable> {
+    const hasMoved = () => window.pages.some((wanted) => !this.isThere(wanted))
+    return this.readWindow(window).pipe(
+      Effect.catchTag("PageLost", (lost) => hasMoved() ? Effect.void : Effect.fail(lost)),
+      Effect.zipRight(Effect.suspend(() => {
+        const left = window.pages.filter(({ page }) => this.pages.isAbsent(page))
+        return left.length === 0 ? Effect.void : this.load(left.map(({ page }) => page))
+      }))
+    )
+  }
+
+  private readWindow({ end, offset, pack, pages }: Window): Effect.Effect<void, PageLost | StoreUnavailable> {
     const { table } = this
     const until = Math.min(table.packs.get(pack)?.bytes ?? 0, Math.max(end, offset + WINDOW_BYTES))
-    const [first = 0] = pages
-    const fail = (page: number, reason: string) =>
-      this.lost(page, table.kindOf(page), table.placeOf(page) ?? NOWHERE, reason)
-    return Effect.flatMap(this.read(pack, offset, until, (reason) => fail(first, reason)), (bytes) => {
+    const fail = ({ page, ...place }: Wanted, reason: string) => this.lost(page, table.kindOf(page), place, reason)
+    return Effect.flatMap(this.read(pack, offset, until, (reason) => fail(pages[0] as Wanted, reason)), (bytes) => {
       const reader = new PackReader(bytes)
-      for (const page of pages) {
-        const place = table.placeOf(page) ?? NOWHERE
-        const problem = reader.read(place.offset - offset) ?? mismatch(reader, page, table.kindOf(page), place)
-        if (problem !== undefined) return fail(page, problem)
-        if (this.pages.isAbsent(page)) this.pages.adopt(page, bytes, reader.body, reader.length)
+      for (const wanted of pages) {
+        const { page } = wanted
+        if (!this.pages.isAbsent(page) || !this.isThere(wanted)) continue
+        const problem = reader.read(wanted.offset - offset) ?? mismatch(reader, page, table.kindOf(page), wanted)
+        if (problem !== undefined) return fail(wanted, problem)
+        this.pages.adopt(page, bytes, reader.body, reader.length)
       }
       if (until > end) this.readAhead(reader, pack, offset)
       return Effect.void
     })
+  }
+
+  private isThere({ crc, offset, pack, page }: Wanted): boolean {
+    return this.table.isAt(page, pack, offset, crc)
   }
 
   /** Takes what else the window has, as long as there is memory. A record that is not whole ends it. */
