@@ -12,6 +12,7 @@ import * as Chain from "#persistence/Chain.ts"
 import { type Claim, type Fenced, Journal, JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
 import { fresh, open, type PageLost, type SnapshotLost, type ZonePages } from "#persistence/pages/ZonePages.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
+import { others } from "#persistence/Turn.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import { ZoneDamaged } from "#shards/ZoneError.ts"
 import * as Duration from "effect/Duration"
@@ -67,7 +68,7 @@ export const recover = (
           })
         )
       }
-      pages.bound()
+      yield* pages.bound
     }
     return { pages, head, snapshots, snapshotSequence }
   })
@@ -155,15 +156,12 @@ export const replay = (
       head = Chain.headOf(row)
       const now = yield* Elapsed.millis
       if (now - turn > TURN_MILLIS) {
-        yield* asks ? Effect.sleep(Duration.zero) : otherWork
+        yield* asks ? Effect.sleep(Duration.zero) : others
         turn = now
       }
     }
     return head
   })
-
-/** A turn for what else the process has to do. A timer of no time would leave the core idle for a millisecond. */
-const otherWork: Effect.Effect<void> = Effect.async((resume) => void setImmediate(() => resume(Effect.void)))
 
 /** The highest floors that the rows tell. One that is damaged ends the look; it is named when its turn comes. */
 const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, number> => {

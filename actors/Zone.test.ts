@@ -46,6 +46,28 @@ describe("a zone", () => {
       expect((yield* Harness.names(zone)).length).toBe(200)
     }))
 
+  it.scopedLive("lets others have their turns while it decides a large batch", () =>
+    Effect.gen(function*() {
+      const harness = Harness.make()
+      const zone = yield* harness.start()
+      const epoch = yield* zone.ready
+      const rows = harness.journal.rows(ZONE).length
+      const messages = Array.from({ length: 2 }, (_, number) =>
+        new TestClient(100 + number).message(
+          epoch,
+          ...Array.from({ length: Limits.messageCommandsMax }, (_, index) => create(`${number}.${index}`))
+        ))
+      let turns = 0
+      const counting = yield* Effect.fork(
+        Effect.forever(Effect.async<void>((resume) => void setImmediate(() => resume(Effect.sync(() => void turns++)))))
+      )
+      yield* Effect.forEach(messages, zone.submit, { concurrency: "unbounded" })
+      yield* Fiber.interrupt(counting)
+      expect(harness.journal.rows(ZONE).length - rows).toBe(1)
+      expect(turns).toBeGreaterThan(2)
+      expect((yield* zone.report(false)).inodes).toBe(1 + 2 * Limits.messageCommandsMax)
+    }))
+
   it.scopedLive("answers a message that comes again with the first answer, once decided", () =>
     Effect.gen(function*() {
       const harness = Harness.make()

@@ -27,6 +27,7 @@ import { type Fenced, Journal, type JournalUnavailable } from "#persistence/Jour
 import type { PageLost, ZonePages } from "#persistence/pages/ZonePages.ts"
 import { RunnerLease } from "#persistence/RunnerLeases.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
+import { Turn } from "#persistence/Turn.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import * as Cause from "effect/Cause"
@@ -123,7 +124,9 @@ const ROOT_MODE = Mode.S_IFDIR | 0o755
 const SWEEPS_PER_LEASE = 6
 /** How long a caller waits for a zone that is coming back. */
 const READY_TIME_MAX = Duration.seconds(5)
-const TURN_MILLIS = 10
+const TURN_MILLIS = 3
+/** Bytes of replies, and so about work, between two looks at the clock. */
+const DECIDED_BYTES = 4096
 /** After a snapshot that failed, in milliseconds. */
 const SNAPSHOT_AGAIN_MILLIS = 5000
 const RESTART = Schedule.exponential(Duration.millis(50), 2).pipe(
@@ -162,7 +165,7 @@ export const make = (
       const now = yield* Elapsed.millis
       seen.clear()
       for (const session of state.sessions.keys()) seen.set(session, now)
-      const active = new Activation(claim.epoch, recovered, term, now)
+      const active = new Activation(claim.epoch, recovered, yield* Turn.make, term, now)
       if (!state.founded) {
         active.decider.begin(yield* moment(active))
         const inode = InodeNumber.rootOf(zone)
@@ -226,7 +229,7 @@ export const make = (
             work.resume(Effect.succeed(yield* answer))
           }
           yield* snapshotIfDue(active)
-          active.pages.bound()
+          yield* active.pages.bound
         }))
       )
 
@@ -247,10 +250,14 @@ export const make = (
         active.lastMessage = yield* Elapsed.millis
         if (message.session !== 0) seen.set(message.session, active.lastMessage)
         const made: Array<Decision> = []
-        const decisions = yield* active.pages.retry(
-          () => active.decider.decide(message, made),
-          () => messages.flatMap((one) => [...active.decider.missing(one)])
-        ).pipe(Effect.catchAllDefect((cause) => Effect.fail(new DecideFailed({ cause }))))
+        let decisions: ReadonlyArray<Decision> | typeof SESSION_ENDED = made
+        do {
+          yield* active.turn.end
+          decisions = yield* active.pages.retry(
+            () => active.turn.count(() => active.decider.decide(message, made, DECIDED_BYTES)),
+            () => messages.flatMap((one) => [...active.decider.missing(one)])
+          ).pipe(Effect.catchAllDefect((cause) => Effect.fail(new DecideFailed({ cause }))))
+        } while (decisions !== SESSION_ENDED && decisions.length < message.commands.length)
         if (decisions === SESSION_ENDED) {
           const error = new ZoneError.SessionLost({ zone, session: message.session })
           deliveries.push(() => work.resume(Effect.fail(error)))
@@ -280,9 +287,11 @@ export const make = (
     /** Appends what the batch changed. Whether there was anything. */
     const commit = (active: Activation) =>
       Effect.gen(function*() {
+        yield* active.turn.end
         const { batch, completed } = active.decider.take()
         if (batch === undefined) return false
         const row = active.row(zone, batch)
+        yield* active.turn.end
         yield* journal.append(row)
         active.head = Chain.headOf(row)
         active.backlog.add(row)
@@ -385,7 +394,7 @@ export const make = (
       Effect.gen(function*() {
         if ((yield* Elapsed.millis) - active.lastMessage < Duration.toMillis(config.idle)) return
         if (active.head.sequence > active.snapshotSequence) yield* snapshot(active)
-        active.pages.state.pages.evict(0)
+        yield* active.pages.leave
       })
 
     const sweep = Effect.gen(function*() {
@@ -489,12 +498,21 @@ class Activation {
   /** Lease of the runner that it was claimed under. */
   readonly term: number
   readonly backlog = new Archiver.Backlog()
+  /** How long its batches have held the thread. */
+  readonly turn: Turn
   /** When somebody asked for something last; its beginning before that. */
   lastMessage: number
   private readonly parked = new Map<string, Array<{ readonly parked: Parked; readonly index: number }>>()
 
-  constructor(epoch: number, { head, pages, snapshotSequence, snapshots }: Recovered, term: number, now: number) {
+  constructor(
+    epoch: number,
+    { head, pages, snapshotSequence, snapshots }: Recovered,
+    turn: Turn,
+    term: number,
+    now: number
+  ) {
     this.epoch = epoch
+    this.turn = turn
     this.decider = new Decider(pages.state)
     this.pages = pages
     this.snapshots = snapshots
@@ -508,20 +526,22 @@ class Activation {
   readonly room: Effect.Effect<void> = Effect.suspend(() => this.taking?.room ?? Effect.void)
 
   row(zone: number, batch: Batch.Batch): Chain.JournalRow {
-    writer.reset()
-    BatchCodec.encode(writer, batch)
-    const { hash: previous, sequence } = this.head
-    const row = {
-      zone,
-      first: sequence + 1,
-      last: sequence + Batch.eventCount(batch),
-      epoch: this.epoch,
-      time: batch.time,
-      codec: BatchCodec.VERSION,
-      payload: writer.take(),
-      previous
-    }
-    return { ...row, hash: Chain.hashOf(row) }
+    return this.turn.count(() => {
+      writer.reset()
+      BatchCodec.encode(writer, batch)
+      const { hash: previous, sequence } = this.head
+      const row = {
+        zone,
+        first: sequence + 1,
+        last: sequence + Batch.eventCount(batch),
+        epoch: this.epoch,
+        time: batch.time,
+        codec: BatchCodec.VERSION,
+        payload: writer.take(),
+        previous
+      }
+      return { ...row, hash: Chain.hashOf(row) }
+    })
   }
 
   /** The request's reply will go to this place of a message. */

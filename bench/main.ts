@@ -5,6 +5,7 @@
 import { engine } from "#bench/Engine.ts"
 import { load } from "#bench/Load.ts"
 import { memory } from "#bench/Memory.ts"
+import { pauses } from "#bench/Pauses.ts"
 import { recovery } from "#bench/Recovery.ts"
 import { replay } from "#bench/Replay.ts"
 import { type Bench, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
@@ -13,6 +14,7 @@ const benches = new Map<string, Bench>([
   ["engine", engine],
   ["load", load],
   ["memory", memory],
+  ["pauses", pauses],
   ["recovery", recovery],
   ["replay", replay]
 ])

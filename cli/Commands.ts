@@ -477,7 +477,7 @@ export const commands: ReadonlyArray<Command> = [
   {
     name: "bench",
     summary: "measure this machine's Cadastre, each figure with the machine's own floor beside it",
-    arguments: [{ name: "<name>", description: "engine, load, memory or replay" }],
+    arguments: [{ name: "<name>", description: "engine, load, memory, pauses, recovery or replay" }],
     options: [
       { flags: "--files <n>", description: "files to measure with", parse: wholeNumber("a number") },
       { flags: "--tree <folder>", description: "a real tree for `memory` (/usr)" },

@@ -72,7 +72,7 @@ export class FileSystem extends Context.Tag("cadastre/FileSystem")<FileSystem, F
 
 /** Directory of the zones' own roots. */
 export const ZONES = ".zones"
-const PAGE_ENTRIES = 4096
+const PAGE_ENTRIES = Limits.listingPlusMax
 const ZEROS = new Uint8Array(1024 * 1024)
 
 export const layer: Layer.Layer<FileSystem, never, Client> = Layer.effect(

@@ -1,5 +1,5 @@
 import type { Message } from "#domain/codec/MessageCodec.ts"
-import { SESSION_ENDED, WAITS } from "#domain/Decide.ts"
+import { Decider, type Decision, SESSION_ENDED, WAITS } from "#domain/Decide.ts"
 import { nameOf } from "#domain/Errno.ts"
 import { Limits } from "#domain/Limits.ts"
 import { operations } from "#domain/Operations.ts"
@@ -39,6 +39,35 @@ const create = (actor: Actor, parent: number, name: string, exclusive = false): 
 const makeDirectory = (actor: Actor, parent: number, name: string): Ask =>
   ask(actor, "makeDirectory", { parent, name, mode: 0o755, umask: 0 })
 const lookup = (actor: Actor, parent: number, name: string): Ask => ask(actor, "lookup", { parent, name })
+
+describe("a message of many commands", () => {
+  it("is decided in parts as it is at once", () => {
+    const made = (most?: number) => {
+      const { world } = given()
+      const names = Array.from({ length: 100 }, (_, index) => `f${index % 60}`)
+      const message = messageOf(
+        world,
+        root,
+        names.flatMap((name) => [create(root, 1, name, true), lookup(root, 1, name)])
+      )
+      world.begin()
+      const decider = new Decider(world.live)
+      const decisions: Array<Decision> = []
+      const sizes: Array<number> = []
+      while (decisions.length < message.commands.length) {
+        expect(decider.decide(message, decisions, most)).toBe(decisions)
+        sizes.push(decisions.length)
+      }
+      return { decisions, sizes, records: decider.take().batch?.records.length }
+    }
+    const { decisions, records, sizes } = made()
+    expect(sizes).toEqual([200])
+    const parts = made(640)
+    expect(parts.sizes.length).toBeGreaterThan(10)
+    expect(parts.sizes[0]).toBeGreaterThan(1)
+    expect([parts.decisions, parts.records]).toEqual([decisions, records])
+  })
+})
 
 describe("a command that comes twice", () => {
   it("is answered by the same activation with the same bytes, and happens once", () => {

@@ -27,6 +27,9 @@ export const WAITS = "waits"
 
 export type Decision = { readonly reply: ByteString } | typeof WAITS
 
+/** What a reply counts for at least, where work is told by the bytes of its replies. */
+const REPLY_BYTES_LEAST = 64
+
 const DEFERRED: Decision = WAITS
 
 export class Decider {
@@ -60,9 +63,14 @@ export class Decider {
 
   /**
    * Decides all commands of a message, in order, after those in `decisions`, where it adds theirs. A `PageFault` leaves
-   * the command that met it undecided: once the page is there, the same call goes on with it.
+   * the command that met it undecided: once the page is there, the same call goes on with it. So it does where it
+   * stopped because their replies, `REPLY_BYTES_LEAST` at least for each, had come to `most` bytes.
    */
-  decide(message: Message, decisions: Array<Decision> = []): ReadonlyArray<Decision> | typeof SESSION_ENDED {
+  decide(
+    message: Message,
+    decisions: Array<Decision> = [],
+    most = Number.POSITIVE_INFINITY
+  ): ReadonlyArray<Decision> | typeof SESSION_ENDED {
     const { state } = this
     const { session } = message
     // One that goes on may have ended its own session.
@@ -72,13 +80,16 @@ export class Decider {
     }
     let bytes = 0
     for (const decision of decisions) if (decision !== WAITS) bytes += decision.reply.length
-    for (let index = decisions.length; index < message.commands.length; index++) {
+    let left = most
+    for (let index = decisions.length; index < message.commands.length && left > 0; index++) {
       const command = message.commands[index] as Command
       const decision = bytes > Limits.messageRepliesBytesMax && isRead(command.operation)
         ? { reply: Batch.encodeRefusal(Errno.EAGAIN) }
         : this.earlier(session, command) ?? this.resolved(message, index, decisions)
       decisions.push(decision)
-      if (decision !== WAITS) bytes += decision.reply.length
+      const length = decision === WAITS ? 0 : decision.reply.length
+      bytes += length
+      left -= Math.max(length, REPLY_BYTES_LEAST)
     }
     return decisions
   }

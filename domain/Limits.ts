@@ -58,7 +58,7 @@ export const Limits = {
   /** Bytes of the replies to one message, after which its further reads are refused with EAGAIN. */
   messageRepliesBytesMax: 16 * MIB,
   /** Commands that a zone decides together and commits in one append. */
-  batchCommandsMax: 16_384,
+  batchCommandsMax: 8192,
   /** Messages that wait in one zone's mailbox before it answers "busy". */
   mailboxMessagesMax: 4096,
   /** Bytes that wait in one zone's mailbox before it answers "busy". */
@@ -75,8 +75,9 @@ export const Limits = {
   locksPerInodeMax: 65_536,
   /** Named snapshots that one zone keeps. */
   snapshotsPerZoneMax: 2048,
-  /** Entries that one directory listing returns. */
-  listingEntriesMax: 8192,
+  /** Entries that one directory listing returns, and how many if it has their attributes: what takes some milliseconds. */
+  listingEntriesMax: 4096,
+  listingPlusMax: 2048,
   /** Bytes of names that one directory listing returns. */
   listingBytesMax: 1 * MIB,
   /** Components that one walk resolves. */

@@ -8,6 +8,7 @@ import { BlockStore, type ReadError, type WriteError } from "#persistence/blocks
 import * as Chain from "#persistence/Chain.ts"
 import { HistoryDamaged, Journal, JournalUnavailable, type SegmentRecord } from "#persistence/Journal.ts"
 import * as SegmentCodec from "#persistence/SegmentCodec.ts"
+import { type Steps, through } from "#persistence/Turn.ts"
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 
@@ -17,6 +18,9 @@ export type SealError = WriteError | JournalUnavailable | HistoryDamaged
 const NUMBER_WIDTH = 16
 /** A bit that turned on the way is whole the next time; one that turned in the store is not. */
 const READS_MAX = 5
+/** Bytes and rows of a step. */
+const DIGESTED_AT_ONCE = 256 * 1024
+const COMPARED_AT_ONCE = 64
 
 /**
  * It names the very rows, which never change: whoever else archives them stores the same bytes under the same key, and
@@ -40,7 +44,8 @@ export const seal = (
     const journal = yield* Journal
     const [{ first, time: begins, zone }] = rows
     const last = rows[rows.length - 1] as Chain.JournalRow
-    const bytes = yield* Effect.mapError(SegmentCodec.encode({ zone, from, rows }), (reason) =>
+    const encoded = yield* through(SegmentCodec.encoding({ zone, from, rows }))
+    const bytes = yield* Effect.mapError(encoded, (reason) =>
       new HistoryDamaged({
         zone,
         first,
@@ -56,11 +61,11 @@ export const seal = (
       ends: last.time,
       rows: rows.length,
       bytes: bytes.length,
-      digest: digestOf(bytes)
+      digest: yield* digestOf(bytes)
     }
     yield* store.put(keyOf(record), bytes)
     const stored = yield* load(record)
-    const lost = rows.find((row, index) => !equal(row, stored[index]))
+    const lost = yield* through(firstLost(rows, stored))
     if (lost !== undefined) {
       return yield* damaged(record, `the row of event ${lost.first} does not come back as it is`)
     }
@@ -77,10 +82,11 @@ export const load = (
       Effect.retry({ times: READS_MAX - 1, while: ({ _tag }) => _tag === "ObjectCorrupt" }),
       Effect.mapError((error) => unread(record, error))
     )
-    if (Buffer.compare(digestOf(bytes), record.digest) !== 0) {
+    if (Buffer.compare(yield* digestOf(bytes), record.digest) !== 0) {
       return yield* damaged(record, "it does not give the digest that was recorded")
     }
-    const { from, rows, zone } = yield* Effect.mapError(SegmentCodec.decode(bytes), (reason) => damaged(record, reason))
+    const decoded = yield* through(SegmentCodec.decoding(bytes))
+    const { from, rows, zone } = yield* Effect.mapError(decoded, (reason) => damaged(record, reason))
     const last = rows[rows.length - 1]
     const isRecorded = zone === record.zone && from.sequence === record.first - 1 &&
       Buffer.compare(from.hash, record.previous) === 0 &&
@@ -88,7 +94,28 @@ export const load = (
     return isRecorded ? rows : yield* damaged(record, "it holds other rows than those that were recorded")
   })
 
-const digestOf = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest()
+const digestOf = (bytes: Uint8Array): Effect.Effect<Uint8Array> => Effect.suspend(() => through(digesting(bytes)))
+
+function* digesting(bytes: Uint8Array): Steps<Uint8Array> {
+  const hash = createHash("sha256")
+  for (let at = 0; at < bytes.length; at += DIGESTED_AT_ONCE) {
+    hash.update(bytes.subarray(at, at + DIGESTED_AT_ONCE))
+    yield
+  }
+  return hash.digest()
+}
+
+/** The first row that is another one there. */
+function* firstLost(
+  rows: ReadonlyArray<Chain.JournalRow>,
+  stored: ReadonlyArray<Chain.JournalRow>
+): Steps<Chain.JournalRow | undefined> {
+  for (const [index, row] of rows.entries()) {
+    if (!equal(row, stored[index])) return row
+    if (index % COMPARED_AT_ONCE === 0) yield
+  }
+  return undefined
+}
 
 /** An object that is gone or wrong stays so until a person brings it back; a store that is away comes back by itself. */
 const unread = (record: SegmentRecord, error: ReadError): HistoryDamaged | JournalUnavailable =>

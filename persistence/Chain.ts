@@ -58,7 +58,7 @@ export const problemOf = (head: ChainHead, row: JournalRow): string | undefined 
     return `events ${head.sequence + 1} to ${row.first - 1} are missing`
   }
   if (row.last < row.first) return `the row ends (${row.last}) before it begins (${row.first})`
-  if (row.last - row.first >= Limits.batchCommandsMax * 1024) return "the row claims more events than a batch holds"
+  if (row.last - row.first >= Limits.batchCommandsMax * 2048) return "the row claims more events than a batch holds"
   if (!equal(row.previous, head.hash)) return "it does not name the hash of the row before it"
   if (!equal(row.hash, hashOf(row))) return "its contents do not give its hash"
   return undefined

@@ -16,12 +16,16 @@
  * run whose chain is whole can be written, and what is read needs nothing but the chain to be proved.
  */
 import * as Chain from "#persistence/Chain.ts"
+import { atOnce, type Steps } from "#persistence/Turn.ts"
 import * as Either from "effect/Either"
 
 /** "CDJ" and 1, read as a little-endian u32. */
 const MAGIC = 0x01_4a_44_43
 const HEADER_BYTES = 4 + 2 + 4 + 8 + Chain.HASH_BYTES
 const ROW_BYTES = 8 + 8 + 8 + 4 + 1 + 4 + Chain.HASH_BYTES
+
+/** Rows of a step. */
+const ROWS_AT_ONCE = 16
 
 /** A run of rows, and where the chain stands before it. */
 export interface Segment {
@@ -31,8 +35,11 @@ export interface Segment {
 }
 
 /** The bytes of a run, or why it is none: rows of another zone, or a chain with a broken link. */
-export const encode = ({ from, rows, zone }: Segment): Either.Either<Uint8Array, string> => {
-  const problem = problemOf({ from, rows, zone })
+export const encode = (segment: Segment): Either.Either<Uint8Array, string> => atOnce(encoding(segment))
+
+/** The same in steps. */
+export function* encoding({ from, rows, zone }: Segment): Steps<Either.Either<Uint8Array, string>> {
+  const problem = yield* problemOf({ from, rows, zone })
   if (problem !== undefined) return Either.left(problem)
   const bytes = Buffer.allocUnsafe(rows.reduce((sum, { payload }) => sum + ROW_BYTES + payload.length, HEADER_BYTES))
   bytes.writeUInt32LE(MAGIC, 0)
@@ -41,7 +48,8 @@ export const encode = ({ from, rows, zone }: Segment): Either.Either<Uint8Array,
   bytes.writeBigUInt64LE(BigInt(from.sequence), 10)
   bytes.set(from.hash, 18)
   let at = HEADER_BYTES
-  for (const { codec, epoch, hash, last, payload, time } of rows) {
+  for (const [index, { codec, epoch, hash, last, payload, time }] of rows.entries()) {
+    if (index % ROWS_AT_ONCE === 0) yield
     bytes.writeBigUInt64LE(BigInt(last), at)
     bytes.writeBigUInt64LE(BigInt(epoch), at + 8)
     bytes.writeBigInt64LE(BigInt(time.seconds), at + 16)
@@ -56,7 +64,10 @@ export const encode = ({ from, rows, zone }: Segment): Either.Either<Uint8Array,
 }
 
 /** The run that the bytes hold, its chain proved, or what is wrong with them. Payloads and hashes are views. */
-export const decode = (given: Uint8Array): Either.Either<Segment, string> => {
+export const decode = (given: Uint8Array): Either.Either<Segment, string> => atOnce(decoding(given))
+
+/** The same in steps. */
+export function* decoding(given: Uint8Array): Steps<Either.Either<Segment, string>> {
   const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength)
   if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) {
     return Either.left("it does not begin as a segment of this version does")
@@ -68,6 +79,7 @@ export const decode = (given: Uint8Array): Either.Either<Segment, string> => {
   let head: Chain.ChainHead = from
   let at = HEADER_BYTES
   while (rows.length < count) {
+    if (rows.length % ROWS_AT_ONCE === 0) yield
     if (at + ROW_BYTES > bytes.length) return Either.left(`it ends within row ${rows.length} of ${count}`)
     const end = at + ROW_BYTES + bytes.readUInt32LE(at + 29)
     if (end > bytes.length) return Either.left(`it ends within row ${rows.length} of ${count}`)
@@ -91,14 +103,15 @@ export const decode = (given: Uint8Array): Either.Either<Segment, string> => {
   }
   if (at !== bytes.length) return Either.left(`${bytes.length - at} bytes follow its last row`)
   const segment = { zone, from, rows }
-  const problem = problemOf(segment)
+  const problem = yield* problemOf(segment)
   return problem === undefined ? Either.right(segment) : Either.left(problem)
 }
 
-const problemOf = ({ from, rows, zone }: Segment): string | undefined => {
+function* problemOf({ from, rows, zone }: Segment): Steps<string | undefined> {
   if (rows.length === 0) return "it has no row"
   let head = from
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
+    if (index % ROWS_AT_ONCE === 0) yield
     const problem = row.zone === zone ? Chain.problemOf(head, row) : `the row is of zone ${row.zone}`
     if (problem !== undefined) return `event ${head.sequence + 1}: ${problem}`
     head = Chain.headOf(row)

@@ -303,7 +303,7 @@ describe("a zone with little memory", () => {
       for (let round = 0; round < 30; round++) {
         yield* zone.change(20)
         if (round % 3 === 0) yield* zone.take
-        zone.pages.bound()
+        yield* zone.pages.bound
         const { pages } = zone.pages.state
         // What has changed since is not to be had elsewhere.
         expect(pages.slab.usedBytes).toBeLessThan(memory + 3 * pages.dirtyBytes + 16 * 1024)
@@ -330,10 +330,10 @@ describe("a zone with little memory", () => {
         for (let batch = 0; batch < 5; batch++) {
           yield* zone.change(20)
           yield* taking.room
-          zone.pages.bound()
+          yield* zone.pages.bound
         }
         yield* Fiber.join(writing)
-        zone.pages.bound()
+        yield* zone.pages.bound
       }
       expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
       yield* expectGood(zone)

@@ -24,6 +24,7 @@ import { PackQueue } from "#persistence/pages/PackQueue.ts"
 import * as PagePack from "#persistence/pages/PagePack.ts"
 import { chunkOf, type Pack } from "#persistence/pages/PageTable.ts"
 import { open, type PageLost, readManifest, type SnapshotLost, type ZonePages } from "#persistence/pages/ZonePages.ts"
+import { type Steps, through, Turn } from "#persistence/Turn.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -32,8 +33,12 @@ import * as Stream from "effect/Stream"
 const KEPT = 2
 /** Bytes copied before others of the process get a turn. */
 const TURN_BYTES = 512 * 1024
+/** Pages, or records, between two looks at the clock. */
+const AT_ONCE = 64
 /** Packs are rewritten while they have so many times the bytes that are in use. */
 const SPARSE_FACTOR = 2
+/** Records of those that are copied before others of the process get a turn. */
+const REWRITTEN_AT_ONCE = 512
 /** Packs rewritten by a snapshot: so many, or as many as it wrote. */
 const REWRITES_LEAST = 4
 
@@ -97,28 +102,41 @@ export class ZoneSnapshots {
   }
 
   private writePages(queue: PackQueue, changed: Uint32Array, freed: Uint32Array) {
-    const { pages: { state: { pages }, table } } = this
+    const { pages: { state: { pages } } } = this
     const copy = Effect.gen(function*() {
-      let turn = queue.bytes
-      for (const page of changed) {
-        if (!pages.isPending(page)) continue
-        queue.page(page)
-        pages.copied(page)
-        if (queue.bytes - turn < TURN_BYTES) continue
+      const turn = yield* Turn.make
+      let before = queue.bytes
+      let next = 0
+      const copySome = (): void => {
+        for (const end = Math.min(next + AT_ONCE, changed.length); next < end; next++) {
+          const page = changed[next] as number
+          if (!pages.isPending(page)) continue
+          queue.page(page)
+          pages.copied(page)
+        }
+      }
+      while (next < changed.length) {
+        turn.count(copySome)
+        yield* turn.end
+        if (queue.bytes - before < TURN_BYTES) continue
         yield* queue.room
         yield* Effect.sleep(Duration.zero)
-        turn = queue.bytes
+        before = queue.bytes
       }
     })
     return Effect.zipRight(
       queue.run(copy),
-      Effect.sync(() => {
-        for (const page of freed) {
-          table.clear(page)
-          pages.stored(page)
-        }
-      })
+      Effect.suspend(() => through(this.forgetting(freed)))
     )
+  }
+
+  private *forgetting(freed: Uint32Array): Steps<void> {
+    const { pages: { state: { pages }, table } } = this
+    for (const [index, page] of freed.entries()) {
+      table.clear(page)
+      pages.stored(page)
+      if (index % AT_ONCE === 0) yield
+    }
   }
 
   /** Copies what is in use of packs that hold little else than leftovers; they go once no snapshot lists them. */
@@ -152,10 +170,12 @@ export class ZoneSnapshots {
     const { pages, pages: { table } } = this
     return Effect.gen(function*() {
       const reader = new PagePack.PackReader(bytes)
+      let records = 0
       for (let at = 0; at < bytes.length && reader.read(at) === undefined; at = reader.end) {
         const { crc, kind, page } = reader
+        if (++records % REWRITTEN_AT_ONCE === 0) yield* Effect.sleep(Duration.zero)
         if (kind !== PagePack.CHUNK_KIND) {
-          yield* pages.loadChunk(chunkOf(page))
+          if (!table.isChunkLoaded(chunkOf(page))) yield* pages.loadChunk(chunkOf(page))
           if (table.isAt(page, number, at, crc)) queue.record(reader.record)
           continue
         }
@@ -169,8 +189,10 @@ export class ZoneSnapshots {
 
   private writeChunks(queue: PackQueue): Effect.Effect<void, WriteError> {
     return queue.run(Effect.gen(this, function*() {
+      const turn = yield* Turn.make
       for (const chunk of this.pages.table.dirtyChunks) {
-        queue.chunk(chunk)
+        turn.count(() => queue.chunk(chunk))
+        yield* turn.end
         yield* queue.room
       }
     }))

@@ -63,7 +63,7 @@ const Tag = {
 
 /** Differences up to this are written as such; more, as between zones, in seven bytes. */
 const NEAR = 2 ** 50
-const RECORDS_MAX = Limits.batchCommandsMax * 4
+const RECORDS_MAX = Limits.batchCommandsMax * 8
 /** Those that have floors, all that the zone keeps, and those of the records. */
 const SESSIONS_MAX = Limits.sessionsPerZoneMax + RECORDS_MAX
 const EVENTS_MAX = 1_000_000

@@ -18,13 +18,15 @@ import * as Timestamp from "#domain/Timestamp.ts"
 
 export const VERSION = 3
 
-const RUN_BYTES = 256 * 1024
+const RUN_BYTES = 64 * 1024
+/** Entries of a directory that are written before a run may end. */
+const ENTRIES_AT_ONCE = 1024
 const COUNT_MAX = 2 ** 40
 const families: ReadonlyArray<LockFamily> = ["posix", "flock"]
 const types: ReadonlyArray<LockType> = ["read", "write"]
 
 /**
- * The state in runs of about 256 KiB, each valid until the next is asked for. The state must not change
+ * The state in runs of about 64 KiB, each valid until the next is asked for. The state must not change
  * meanwhile.
  */
 export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
@@ -32,7 +34,10 @@ export function* encode(state: ZoneState): Generator<Uint8Array, void, void> {
   writeCounters(w, state)
   w.varint(state.inodeCount)
   for (const number of state.inodeNumbers()) {
-    writeInode(w, state, number)
+    writeAttributes(w, state, number)
+    const { mode, size } = state.table.row
+    if (Mode.isDirectory(mode)) yield* writeEntries(w, state, number)
+    writeExtras(w, state, number, size)
     if (w.length > RUN_BYTES) {
       yield w.view()
       w.reset()
@@ -143,8 +148,8 @@ const readSnapshot = (r: Reader, { sequence, snapshots }: ZoneState): NamedSnaps
 }
 
 /** Without a view: a snapshot and a digest come by here once for every inode. */
-const writeInode = (w: Writer, state: ZoneState, number: number): void => {
-  const { entries, extras, table } = state
+const writeAttributes = (w: Writer, state: ZoneState, number: number): void => {
+  const { extras, table } = state
   if (!table.read(number)) throw new Error(`inode ${number} is gone`)
   const { row } = table
   w.u56(number)
@@ -163,15 +168,30 @@ const writeInode = (w: Writer, state: ZoneState, number: number): void => {
   w.u56(row.parent)
   w.string(Mode.isSymlink(row.mode) ? extras.target(number) : "")
   w.varint(row.opens)
-  if (Mode.isDirectory(row.mode)) {
-    entries.walk(number, "", (name, inode) => {
+}
+
+/** The entries of a directory, in runs too. */
+function* writeEntries(w: Writer, { entries }: ZoneState, directory: number): Generator<Uint8Array, void, void> {
+  let after = ""
+  let some: number
+  do {
+    some = 0
+    entries.walk(directory, after, (name, inode) => {
       w.string(name)
       w.u56(inode)
-      return true
+      after = name
+      return ++some < ENTRIES_AT_ONCE
     })
-    w.string("")
-  }
-  const extents = row.size === 0 ? Extents.empty : extras.extents(number)
+    if (w.length > RUN_BYTES) {
+      yield w.view()
+      w.reset()
+    }
+  } while (some === ENTRIES_AT_ONCE)
+  w.string("")
+}
+
+const writeExtras = (w: Writer, { extras }: ZoneState, number: number, size: number): void => {
+  const extents = size === 0 ? Extents.empty : extras.extents(number)
   w.varint(extents.length)
   for (const extent of extents) Extents.codec.write(w, extent)
   const xattrs = extras.xattrs(number)

@@ -122,6 +122,8 @@ describe("readdir", () => {
     expect([page.entries.length, page.end]).toEqual([Limits.listingEntriesMax, false])
     const rest = read(world, "/", { after: page.entries.at(-1)!.name, count: Number.MAX_SAFE_INTEGER })
     expect([rest.entries.length, rest.end]).toEqual([11, true])
+    const plus = read(world, "/", { count: Number.MAX_SAFE_INTEGER, plus: true })
+    expect([plus.entries.length, plus.end]).toEqual([Limits.listingPlusMax, false])
   })
 
   it("ends a page by its bytes, and loses no name between two", () => {

@@ -51,7 +51,7 @@ export const readDirectory: Operation<Codec.Type<typeof request>, Codec.Type<typ
       return refuse(Errno.EACCES)
     }
     const entries: Array<Codec.Type<typeof entry>> = []
-    const countMax = Math.min(request.count, Limits.listingEntriesMax)
+    const countMax = Math.min(request.count, request.plus ? Limits.listingPlusMax : Limits.listingEntriesMax)
     let bytes = 0
     let end = true
     directory.entries.walk(request.after, (name: Name, number) => {

@@ -6,11 +6,14 @@ import * as PageFormat from "#domain/state/pages/PageFormat.ts"
 import type { WriteError } from "#persistence/blocks/BlockStore.ts"
 import * as PagePack from "#persistence/pages/PagePack.ts"
 import type { ZonePages } from "#persistence/pages/ZonePages.ts"
+import { type Steps, through } from "#persistence/Turn.ts"
 import * as Effect from "effect/Effect"
 
 /** Full packs that wait for the store. */
 const WAITING_MAX = 8
 const PUTS = 2
+/** Records of a stored pack that are noted in a step. */
+const SETTLED_AT_ONCE = 128
 
 /** A pack that was filled, and its number. */
 interface Filled {
@@ -83,7 +86,7 @@ export class PackQueue {
     const { number, writer } = filled
     const { state, store } = this.zone
     return store.put(PagePack.keyOf(state.zone, number, this.epoch), writer.bytes).pipe(
-      Effect.map(() => this.settle(filled)),
+      Effect.zipRight(Effect.suspend(() => through(this.settle(filled)))),
       Effect.zipRight(this.put)
     )
   })
@@ -106,12 +109,14 @@ export class PackQueue {
   }
 
   /** The pack is in the store: its records are where their pages are. */
-  private settle({ number, writer: { bytes } }: Filled): void {
+  private *settle({ number, writer: { bytes } }: Filled): Steps<void> {
     const { state: { pages }, table } = this.zone
     table.addPack({ number, epoch: this.epoch, bytes: bytes.length, live: 0 })
     this.stored.add(number)
     const reader = new PagePack.PackReader(bytes)
+    let records = 0
     for (let at = 0; at < bytes.length; at = reader.end) {
+      if (++records % SETTLED_AT_ONCE === 0) yield
       const problem = reader.read(at)
       const { crc, kind, length, page } = reader
       if (problem !== undefined) throw new Error(`pack ${number} was stored with page ${page} broken: ${problem}`)

@@ -14,6 +14,7 @@ import type { SnapshotRecord } from "#persistence/Journal.ts"
 import * as Manifest from "#persistence/pages/Manifest.ts"
 import { CHUNK_KIND, keyOf, PackReader, RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
 import { CHUNK_PAGES, chunkOf, PageTable, type Place } from "#persistence/pages/PageTable.ts"
+import { Turn } from "#persistence/Turn.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -28,7 +29,9 @@ const CONCURRENCY = 4
 const READS_MAX = 6
 const READ_AGAIN = Schedule.exponential(Duration.millis(20), 2).pipe(Schedule.intersect(Schedule.recurs(READS_MAX - 1)))
 /** Once the bound is passed, so much of it is made free. */
-const FREED_SHARE = 1 / 16
+const FREED_SHARE = 1 / 64
+/** Pages that are looked at, at a time, when some are to be absent. */
+const LOOKS = 4096
 
 /** A stored page cannot be had any more. The zone is rebuilt from what does not need it. */
 export class PageLost extends Schema.TaggedError<PageLost>()("PageLost", {
@@ -173,12 +176,29 @@ export class ZonePages {
   }
 
   /** Makes pages absent while they take more memory than they may. */
-  bound(): void {
-    const { memoryBytes, pages, pages: { slab } } = this
-    if (slab.usedBytes <= Math.max(memoryBytes, this.patience)) return
-    pages.evict(Math.floor(memoryBytes * (1 - FREED_SHARE)))
-    // Most of the rest has changed: there is no use in walking by all of it before that is stored.
-    this.patience = slab.usedBytes <= memoryBytes ? 0 : slab.usedBytes + memoryBytes * FREED_SHARE
+  readonly bound: Effect.Effect<void> = Effect.suspend(() => {
+    const { memoryBytes, pages: { slab } } = this
+    if (slab.usedBytes <= Math.max(memoryBytes, this.patience)) return Effect.void
+    return Effect.map(this.evict(Math.floor(memoryBytes * (1 - FREED_SHARE))), () => {
+      // Most of the rest has changed: there is no use in walking by all of it before that is stored.
+      this.patience = slab.usedBytes <= memoryBytes ? 0 : slab.usedBytes + memoryBytes * FREED_SHARE
+    })
+  })
+
+  /** Makes all pages absent but those that no snapshot has. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => this.evict(0))
+
+  /** `Pages.evict`, while others of the process get their turns. */
+  private evict(bytes: number): Effect.Effect<void> {
+    const { pages } = this
+    return Effect.gen(function*() {
+      const turn = yield* Turn.make
+      // Two rounds: the first may do no more than forget what was used.
+      for (let looks = 2 * pages.limit; looks > 0 && pages.slab.usedBytes > bytes; looks -= LOOKS) {
+        turn.count(() => pages.evict(bytes, LOOKS))
+        yield* turn.end
+      }
+    })
   }
 
   /** Pages have been stored: more of them may be absent. */

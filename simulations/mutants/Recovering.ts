@@ -114,9 +114,9 @@ export const recovering: ReadonlyArray<Mutant> = [
     about: "A page counts as stored before its pack is: if that fails, it is nowhere once it is absent.",
     file: "persistence/pages/PackQueue.ts",
     find: "    return store.put(PagePack.keyOf(state.zone, number, this.epoch), writer.bytes).pipe(\n" +
-      "      Effect.map(() => this.settle(filled)),\n",
-    replace: "    this.settle(filled)\n" +
-      "    return store.put(PagePack.keyOf(state.zone, number, this.epoch), writer.bytes).pipe(\n",
+      "      Effect.zipRight(Effect.suspend(() => through(this.settle(filled)))),\n",
+    replace: "    return Effect.suspend(() => through(this.settle(filled))).pipe(\n" +
+      "      Effect.zipRight(store.put(PagePack.keyOf(state.zone, number, this.epoch), writer.bytes)),\n",
     scenario: "storage"
   },
   {

@@ -223,12 +223,12 @@ export class Pages {
 
   /**
    * Makes pages absent until at most `bytes` are in use, those first that were not used for long; index pages only
-   * if all must go. Pages that no snapshot has stay.
+   * if all must go. Pages that no snapshot has stay. It ends after so many looks at a page: two rounds if not told, as
+   * the first may do no more than forget what was used.
    */
-  evict(bytes: number): void {
+  evict(bytes: number, looks = 2 * this.top): void {
     const { addresses, changes, kinds, slab } = this
-    // Two rounds: the first may do no more than forget what was used.
-    for (let steps = 2 * this.top; steps > 0 && slab.usedBytes > bytes; steps--) {
+    for (let left = looks; left > 0 && slab.usedBytes > bytes; left--) {
       this.hand = this.hand + 1 < this.top ? this.hand + 1 : 1
       const page = this.hand
       const address = addresses[page] as number
