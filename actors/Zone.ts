@@ -126,7 +126,7 @@ const SWEEPS_PER_LEASE = 6
 const READY_TIME_MAX = Duration.seconds(5)
 const TURN_MILLIS = 3
 /** Bytes of replies, and so about work, between two looks at the clock. */
-const DECIDED_BYTES = 4096
+const DECIDED_BYTES = 16_384
 /** After a snapshot that failed, in milliseconds. */
 const SNAPSHOT_AGAIN_MILLIS = 5000
 const RESTART = Schedule.exponential(Duration.millis(50), 2).pipe(
