@@ -6,8 +6,10 @@ import { RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
 import type { PageLost } from "#persistence/pages/ZonePages.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import { describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
 import { expect } from "vitest"
 
 /** A zone of so many changes. */
@@ -63,6 +65,31 @@ const failing = (inner: BlockStoreService, number: number): BlockStoreService & 
   }
   return service
 }
+
+/** Refuses to read one object, or all of them, while all others are there. */
+const refusing = (inner: BlockStoreService, isRefused: (key: string) => boolean) => {
+  const asked = new Map<string, number>()
+  const read = <A, E>(key: string, call: Effect.Effect<A, E>): Effect.Effect<A, E | StoreUnavailable> =>
+    Effect.suspend((): Effect.Effect<A, E | StoreUnavailable> => {
+      if (!isRefused(key)) return call
+      asked.set(key, (asked.get(key) ?? 0) + 1)
+      return Effect.fail(unavailable)
+    })
+  const store: BlockStoreService = {
+    ...inner,
+    get: (key) => read(key, inner.get(key)),
+    getRange: (key, ...range) => read(key, inner.getRange(key, ...range))
+  }
+  return { asked, store }
+}
+
+/** Runs what waits and tries again, and the clock with it. */
+const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.fork(effect)
+    yield* TestClock.adjust(Duration.minutes(1))
+    return yield* Fiber.join(fiber)
+  })
 
 describe("a snapshot of pages", () => {
   it.effect("brings the zone back with all its pages absent, to the last byte", () =>
@@ -264,6 +291,48 @@ describe("a snapshot of pages", () => {
       }),
     20_000
   )
+
+  it.effect("is given up once the store keeps refusing a pack of it alone, with all others that need the pack", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(20, 3000)
+      const older = yield* zone.take
+      const before = new Set(keysOf(zone, "pages/"))
+      yield* zone.change(100)
+      yield* zone.take
+      const added = keysOf(zone, "pages/").find((key) => !before.has(key))
+      const { asked, store } = refusing(zone.blocks.service, (key) => key === added)
+      zone.store = store
+      const lost = yield* inTime(Effect.flip(zone.digestIn((yield* recordsOf(zone))[0]!)))
+      expect(lost).toMatchObject({ _tag: "PageLost", key: added, whole: true })
+      expect(lost.message).toContain("while others were served")
+      expect(asked.get(added!)).toBe(24)
+      yield* zone.within(Snapshot.disown(lost as PageLost))
+      // It was not asked for again to see who needs it.
+      expect(asked.get(added!)).toBe(24)
+      expect(yield* recordsOf(zone)).toEqual([older])
+      yield* zone.reopen(older)
+      expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
+    }))
+
+  it.effect("whose manifest alone is refused again and again is damaged", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(21, 500)
+      const record = yield* zone.take
+      zone.store = refusing(zone.blocks.service, (key) => key === Manifest.keyOf(record)).store
+      expect(yield* inTime(Effect.flip(zone.digestIn(record)))).toMatchObject({ _tag: "SnapshotLost", damaged: true })
+    }))
+
+  it.effect("is not given up by a store that serves nothing, or that serves again", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(22, 500)
+      const record = yield* zone.take
+      zone.store = refusing(zone.blocks.service, () => true).store
+      expect(yield* inTime(Effect.flip(zone.digestIn(record)))).toMatchObject({ _tag: "StoreUnavailable" })
+      const [pack] = keysOf(zone, "pages/")
+      const { asked, store } = refusing(zone.blocks.service, (key) => key === pack && (asked.get(key) ?? 0) < 20)
+      zone.store = store
+      expect(yield* inTime(zone.digestIn(record))).toBe(zone.digestAt(record.head.sequence))
+    }))
 
   it.live("whose pages were exchanged for good ones of others, or of another time, gives none of them as its own", () =>
     Effect.gen(function*() {

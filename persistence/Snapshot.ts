@@ -214,7 +214,7 @@ export class ZoneSnapshots {
     return this.store.put(key, encoded).pipe(
       Effect.zipRight(this.journal.addSnapshot(record)),
       Effect.map(() => {
-        this.listed.set(key, new Set(live.map(({ number }) => this.pages.keyOf(number))))
+        this.listed.set(key, packKeysOf(zone, live))
         return record
       })
     )
@@ -266,8 +266,7 @@ export class ZoneSnapshots {
     return readManifest(record).pipe(
       Effect.provideService(BlockStore, this.store),
       Effect.map(({ table }) => {
-        const packs = [...table.packs.values()]
-        const keys = new Set(packs.map(({ epoch, number }) => PagePack.keyOf(record.zone, number, epoch)))
+        const keys = packKeysOf(record.zone, table.packs.values())
         this.listed.set(key, keys)
         return keys
       })
@@ -290,8 +289,12 @@ export const disown = (
   })
 
 const needsOf = (record: SnapshotRecord, lost: PageLost): Effect.Effect<boolean, StoreUnavailable, BlockStore> =>
-  open(record, 0).pipe(
-    Effect.flatMap((pages) => pages.needs(lost)),
+  readManifest(record).pipe(
+    Effect.flatMap(({ table }) => {
+      const isListed = packKeysOf(record.zone, table.packs.values()).has(lost.key)
+      if (lost.whole || !isListed) return Effect.succeed(isListed)
+      return Effect.flatMap(open(record, 0), (pages) => pages.needs(lost))
+    }),
     Effect.catchTags({
       // It lacks even what tells where its pages are.
       PageLost: () => Effect.succeed(true),
@@ -299,6 +302,9 @@ const needsOf = (record: SnapshotRecord, lost: PageLost): Effect.Effect<boolean,
       SnapshotLost: () => Effect.succeed(false)
     })
   )
+
+const packKeysOf = (zone: number, packs: Iterable<Pack>): ReadonlySet<string> =>
+  new Set(Array.from(packs, ({ epoch, number }) => PagePack.keyOf(zone, number, epoch)))
 
 const filling = ({ bytes, live }: Pack): number => live / bytes
 

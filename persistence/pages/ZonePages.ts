@@ -12,12 +12,11 @@ import {
 } from "#persistence/blocks/BlockStore.ts"
 import type { SnapshotRecord } from "#persistence/Journal.ts"
 import * as Manifest from "#persistence/pages/Manifest.ts"
-import { CHUNK_KIND, keyOf, PackReader, RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
+import { CHUNK_KIND, folderOf, keyOf, PackReader, RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
 import { CHUNK_PAGES, chunkOf, PageTable, type Place } from "#persistence/pages/PageTable.ts"
+import { patiently, retrying } from "#persistence/pages/PatientRead.ts"
 import { Turn } from "#persistence/Turn.ts"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 
 /** Bytes of a pack that are read at once: what lies beside a page is often wanted next. */
@@ -25,9 +24,6 @@ const WINDOW_BYTES = 64 * 1024
 /** The same where many are asked for: those that lie no further apart than a window are read together. */
 const READ_BYTES_MAX = 1024 * 1024
 const CONCURRENCY = 4
-/** Reads of one thing: stores may be away for a moment, and bits may turn on their way. */
-const READS_MAX = 6
-const READ_AGAIN = Schedule.exponential(Duration.millis(20), 2).pipe(Schedule.intersect(Schedule.recurs(READS_MAX - 1)))
 /** Once the bound is passed, so much of it is made free. */
 const FREED_SHARE = 1 / 64
 /** Pages that are looked at, at a time, when some are to be absent. */
@@ -42,6 +38,8 @@ export class PageLost extends Schema.TaggedError<PageLost>()("PageLost", {
   /** The pack that should have it, and where in it. */
   key: Schema.String,
   offset: Schema.Number,
+  /** Whether nothing of the pack can be had. */
+  whole: Schema.Boolean,
   reason: Schema.String
 }) {
   override get message(): string {
@@ -61,6 +59,9 @@ export class SnapshotLost extends Schema.TaggedError<SnapshotLost>()("SnapshotLo
     return `manifest ${this.key}: ${this.reason}`
   }
 }
+
+/** Why a page cannot be had, and whether nothing of its pack can. */
+type Fail = (reason: string, whole?: boolean) => Effect.Effect<never, PageLost>
 
 /** Records of one pack that are read together. */
 interface Window {
@@ -153,7 +154,7 @@ export class ZonePages {
     return Effect.suspend(() => {
       const place = this.table.placeOfChunk(chunk)
       if (place === undefined || this.table.isChunkLoaded(chunk)) return Effect.void
-      const fail = (reason: string) => this.lost(chunk, CHUNK_KIND, place, reason)
+      const fail: Fail = (reason, whole) => this.lost(chunk, CHUNK_KIND, place, reason, whole)
       return Effect.flatMap(this.read(place.pack, place.offset, endOf(place), fail), (bytes) => {
         // Somebody else has brought it, and it may have changed since.
         if (this.table.isChunkLoaded(chunk)) return Effect.void
@@ -263,8 +264,9 @@ export class ZonePages {
   private readWindow({ end, offset, pack, pages }: Window): Effect.Effect<void, PageLost | StoreUnavailable> {
     const { table } = this
     const until = Math.min(table.packs.get(pack)?.bytes ?? 0, Math.max(end, offset + WINDOW_BYTES))
-    const fail = ({ page, ...place }: Wanted, reason: string) => this.lost(page, table.kindOf(page), place, reason)
-    return Effect.flatMap(this.read(pack, offset, until, (reason) => fail(pages[0] as Wanted, reason)), (bytes) => {
+    const fail = ({ page, ...place }: Wanted, reason: string, whole?: boolean) =>
+      this.lost(page, table.kindOf(page), place, reason, whole)
+    return Effect.flatMap(this.read(pack, offset, until, (...why) => fail(pages[0] as Wanted, ...why)), (bytes) => {
       const reader = new PackReader(bytes)
       for (const wanted of pages) {
         const { page } = wanted
@@ -296,21 +298,30 @@ export class ZonePages {
     pack: number,
     from: number,
     to: number,
-    fail: (reason: string) => Effect.Effect<never, PageLost>
+    fail: Fail
   ): Effect.Effect<Uint8Array, PageLost | StoreUnavailable> {
-    const bytes = this.table.packs.get(pack)?.bytes ?? 0
+    const { state: { zone }, store, table } = this
+    const bytes = table.packs.get(pack)?.bytes ?? 0
     if (to > bytes) return fail(`the pack has ${bytes} bytes`)
-    return retrying(this.store.getRange(this.keyOf(pack), bytes, from, to - from)).pipe(
+    const key = this.keyOf(pack)
+    return patiently(store, key, foldersOf(zone), store.getRange(key, bytes, from, to - from)).pipe(
       Effect.catchTags({
-        ObjectMissing: ({ message }) => fail(message),
+        ObjectMissing: ({ message }) => fail(message, true),
+        ObjectRefused: ({ message }) => fail(message, true),
         ObjectCorrupt: ({ message }) => fail(message)
       })
     )
   }
 
-  private lost(page: number, kind: number, { offset, pack }: Place, reason: string): Effect.Effect<never, PageLost> {
+  private lost(
+    page: number,
+    kind: number,
+    { offset, pack }: Place,
+    reason: string,
+    whole = false
+  ): Effect.Effect<never, PageLost> {
     const { zone } = this.state
-    return new PageLost({ zone, page, kind: wordsOf(kind), key: this.keyOf(pack), offset, reason })
+    return new PageLost({ zone, page, kind: wordsOf(kind), key: this.keyOf(pack), offset, whole, reason })
   }
 }
 
@@ -343,9 +354,10 @@ export const readManifest = (
     const store = yield* BlockStore
     const key = Manifest.keyOf(record)
     const lost = (reason: string, damaged: boolean) => new SnapshotLost({ key, reason, damaged })
-    const bytes = yield* retrying(store.get(key)).pipe(
+    const bytes = yield* patiently(store, key, foldersOf(record.zone), store.get(key)).pipe(
       Effect.catchTags({
         ObjectMissing: ({ message }) => lost(message, true),
+        ObjectRefused: ({ message }) => lost(message, true),
         ObjectCorrupt: ({ message }) => lost(message, true)
       })
     )
@@ -359,9 +371,8 @@ export const readManifest = (
     return yield* lost(`it is of zone ${zone} at event ${sequence}`, true)
   })
 
-/** What cannot be had, or is broken on its way, may be whole the next time. */
-const retrying = <A>(read: Effect.Effect<A, ReadError>): Effect.Effect<A, ReadError> =>
-  Effect.retry(read, { schedule: READ_AGAIN, while: ({ _tag }) => _tag !== "ObjectMissing" })
+/** Where the store has what zones come back from. */
+const foldersOf = (zone: number): ReadonlyArray<string> => [Manifest.folderOf(zone), folderOf(zone)]
 
 const NOWHERE: Place = { pack: 0, offset: 0, length: 0, crc: 0 }
 

@@ -10,6 +10,9 @@ export const zoneProblem = (line: string): string | undefined => {
   return EXPLAINED.test(restart) ? undefined : "no zone dies of a defect"
 }
 
-/** Reasons for which a zone may restart: the database, the block store, a newer owner, its runner's lease. */
+/**
+ * Reasons for which a zone may restart: the database, the block store, which may refuse a page for ever, a newer owner,
+ * its runner's lease.
+ */
 const EXPLAINED =
-  /^(journal: |\S+: get .* failed: |zone \d+: epoch \d+ is over|zone \d+ is not available|All fibers interrupted)/
+  /^(journal: |\S+: get .* failed: |zone \d+: .* is lost: .* was refused in \d+ rounds |zone \d+: epoch \d+ is over|zone \d+ is not available|All fibers interrupted)/

@@ -291,6 +291,11 @@ const failObjects: Fault = ({ storage: { objects }, world }) => {
   ))
 }
 
+/** A part of a snapshot is given to nobody any more, while all else is. */
+const refuseObject: Fault = ({ storage: { objects }, world }) => {
+  objects?.faults.arm("object store refuses", world.dice.of(["pages/", "pages/", "manifests/"] as const))
+}
+
 const objectsDown: Fault = (cluster) => {
   const { storage: { objects }, world } = cluster
   if (objects === undefined) return
@@ -343,6 +348,7 @@ export const faults = {
   killAfterPut,
   stickStatement,
   failObjects,
+  refuseObject,
   objectsDown,
   failDisk,
   powerCut,

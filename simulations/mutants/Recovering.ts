@@ -120,6 +120,22 @@ export const recovering: ReadonlyArray<Mutant> = [
     scenario: "storage"
   },
   {
+    name: "refused-page-asked-for-ever",
+    about: "A page that the store gives no more is asked for again and again, and its zone stands still.",
+    file: "persistence/pages/ZonePages.ts",
+    find: "        ObjectRefused: ({ message }) => fail(message, true),\n",
+    replace: "        ObjectRefused: () => this.read(pack, from, to, fail),\n",
+    scenario
+  },
+  {
+    name: "snapshots-of-a-refused-pack-kept",
+    about: "The snapshots of a pack that cannot be had are kept: their zone comes back to them again and again.",
+    file: snapshot,
+    find: "      if (lost.whole || !isListed) return Effect.succeed(isListed)\n",
+    replace: "      if (lost.whole || !isListed) return Effect.succeed(false)\n",
+    scenario
+  },
+  {
     name: "chunk-not-rewritten",
     about: "A chunk of the page table that was written once is not written again: it tells where pages were.",
     file: "persistence/pages/PageTable.ts",

@@ -50,6 +50,18 @@ describe("the simulated object store", () => {
     expect(use(store.head("a"))).toMatchObject({ right: undefined })
   })
 
+  it("that refuses an object gives its bytes to nobody any more, and all others", () => {
+    const { objectStore, store, use } = setUp(1)
+    for (const key of ["a", "b"]) use(store.put(key, bytesOf(10)))
+    objectStore.faults.arm("object store refuses", "a")
+    for (const read of [store.get("a"), store.getRange("a", 10, 2, 3), store.get("a")]) {
+      expect(use(read)).toMatchObject({ left: { _tag: "StoreUnavailable" } })
+    }
+    expect(use(store.head("a"))).toMatchObject({ right: { key: "a", bytes: 10 } })
+    expect(use(store.get("b"))).toMatchObject({ right: bytesOf(10) })
+    expect(use(store.remove("a"))).toMatchObject({ _tag: "Right" })
+  })
+
   it("whose answer is lost has done what it was asked to do", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const { objectStore, store, use } = setUp(seed)

@@ -67,6 +67,8 @@ export class ObjectStore {
   private readonly world: World
   private used = 0
   private downUntil = 0
+  /** Objects whose bytes are given no more. */
+  private readonly refused = new Set<string>()
   /** The keys in order, as long as none comes or goes. */
   private sorted: ReadonlyArray<string> | undefined
 
@@ -99,7 +101,9 @@ export class ObjectStore {
     const all = world.between(ANSWER_MIN, ANSWER_MAX) * this.slowness + (isSlow ? world.between(0, SLOW_MAX) : 0)
     const before = world.between(0, all)
     world.later(before, process, () => {
-      const answer = this.isDown(key) ? { kind: "unavailable" } as const : this.apply(question)
+      const answer = this.isDown(key) || this.refuses(question)
+        ? { kind: "unavailable" } as const
+        : this.apply(question)
       world.note(KINDS.indexOf(answer.kind))
       world.later(all - before, process, () => {
         if (!faults.strikes("object store answer lost", key)) reply(this.onItsWay(answer, key))
@@ -152,6 +156,12 @@ export class ObjectStore {
   private isDown(key: string): boolean {
     if (this.faults.strikes("object store down", key)) this.goDown(this.world.between(DOWN_MIN, DOWN_MAX))
     return this.world.now < this.downUntil || this.faults.strikes("object store unavailable", key)
+  }
+
+  private refuses({ key, kind }: ObjectQuestion): boolean {
+    if (kind !== "get") return false
+    if (this.faults.strikes("object store refuses", key)) this.refused.add(key)
+    return this.refused.has(key)
   }
 
   private onItsWay(answer: ObjectAnswer, key: string): ObjectAnswer {

@@ -8,6 +8,8 @@ import type { World } from "#simulations/world/World.ts"
 export type ObjectStoreFault =
   /** 503 for this request, which has no effect. */
   | "object store unavailable"
+  /** 503 for this request and for all others that want the bytes of the same object, for ever. */
+  | "object store refuses"
   /** 503 for all requests for a while. */
   | "object store down"
   /** The request has its effect; its answer never comes, or the connection breaks instead. */
