@@ -1,4 +1,5 @@
 import * as PastZones from "#actors/PastZones.ts"
+import { counting, fill, nameOf, packsOf } from "#actors/testing/CountingStore.ts"
 import { create, type Harness, make, replyOf, ROOT, TestClient, ZONE } from "#actors/testing/ZoneHarness.ts"
 import * as MessageCodec from "#domain/codec/MessageCodec.ts"
 import { Errno } from "#domain/Errno.ts"
@@ -9,8 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe, expect } from "vitest"
 
-const pastOf = ({ blocks, journal }: Harness) =>
-  PastZones.make.pipe(
+const pastOf = ({ blocks, journal }: Harness, memoryBytes = 2 ** 20) =>
+  PastZones.make(memoryBytes).pipe(
     Effect.provideService(Journal, journal.service),
     Effect.provideService(BlockStore, blocks.service)
   )
@@ -24,6 +25,15 @@ const namesAt = (past: PastZones.PastZones, sequence: number) =>
     const bytes = yield* past.submit(ZONE, sequence, client.message(0, listing))
     const [outcome] = MessageCodec.decodeReplies(bytes, client.commands)
     return replyOf("readDirectory", outcome).entries.map(({ name }) => name)
+  })
+
+/** The inode of a name, or the errno. */
+const inodeAt = (past: PastZones.PastZones, sequence: number, name: string) =>
+  Effect.gen(function*() {
+    const client = new TestClient(1)
+    const bytes = yield* past.submit(ZONE, sequence, client.message(0, ["lookup", { parent: ROOT, name }]))
+    const [outcome] = MessageCodec.decodeReplies(bytes, client.commands)
+    return outcome?.errno === 0 ? replyOf("lookup", outcome).attributes.inode : outcome?.errno
   })
 
 const sequenceOf = ({ journal }: Harness) => Effect.map(journal.service.head(ZONE), ({ sequence }) => sequence)
@@ -108,5 +118,75 @@ describe("a zone's past", () => {
       const asked = yield* Effect.forEach([1, 2, 3], () => Effect.fork(namesAt(past, moment)))
       expect(yield* Fiber.join(Fiber.all(asked))).toEqual([["a"], ["a"], ["a"]])
       expect(reads).toBe(2)
+    }))
+
+  it.scopedLive("costs the pages that are asked for, whatever the zone's size", () =>
+    Effect.gen(function*() {
+      const { harness, read, snapshotTaken } = counting()
+      const zone = yield* harness.start({ snapshotEvents: 19_000 })
+      yield* fill(zone, 0, 20_000)
+      yield* snapshotTaken
+      const [stored] = yield* harness.journal.service.snapshots(ZONE)
+      yield* new TestClient(2).send(zone, create("behind"))
+      const moment = yield* sequenceOf(harness)
+      yield* new TestClient(3).send(zone, create("too late"))
+      expect(moment).toBeGreaterThan(stored!.head.sequence)
+      const past = yield* pastOf(harness)
+      read.times = 0
+      for (const name of [nameOf(12_345), nameOf(19_999), "behind"]) {
+        expect(yield* inodeAt(past, moment, name)).toBeGreaterThan(ROOT)
+      }
+      expect(yield* inodeAt(past, moment, "too late")).toBe(Errno.ENOENT)
+      expect(read.times).toBeGreaterThan(0)
+      expect(read.times).toBeLessThan(24)
+    }))
+
+  it.scopedLive("keeps to its memory, and reads again what went", () =>
+    Effect.gen(function*() {
+      const { harness, read, snapshotTaken } = counting()
+      const zone = yield* harness.start({ snapshotEvents: 19_000 })
+      yield* fill(zone, 0, 20_000)
+      yield* snapshotTaken
+      const moment = yield* sequenceOf(harness)
+      const readsOf = (memoryBytes: number) =>
+        Effect.gen(function*() {
+          const past = yield* pastOf(harness, memoryBytes)
+          read.bytes = 0
+          for (let round = 0; round < 3; round++) {
+            for (let index = round; index < 20_000; index += 499) {
+              expect(yield* inodeAt(past, moment, nameOf(index))).toBeGreaterThan(ROOT)
+            }
+          }
+          return read.bytes
+        })
+      const ample = yield* readsOf(2 ** 26)
+      expect(yield* readsOf(2 ** 17)).toBeGreaterThan(2 * ample)
+    }))
+
+  it.scopedLive("stays readable when the snapshot that it was read from goes, in part or with its record", () =>
+    Effect.gen(function*() {
+      for (const isCollected of [false, true]) {
+        const { blocks, harness, snapshotTaken } = counting()
+        const zone = yield* harness.start({ snapshotEvents: 500 })
+        yield* fill(zone, 0, 1000)
+        yield* snapshotTaken
+        const moment = yield* sequenceOf(harness)
+        const past = yield* pastOf(harness)
+        const before = yield* inodeAt(past, moment, nameOf(3))
+        expect(before).toBeGreaterThan(ROOT)
+        const records = yield* harness.journal.service.snapshots(ZONE)
+        expect(records).not.toEqual([])
+        for (const { head } of isCollected ? records : []) {
+          yield* harness.journal.service.removeSnapshot(ZONE, head.sequence)
+        }
+        for (const key of packsOf(blocks)) blocks.objects.delete(key)
+        const inodes = yield* Effect.forEach(
+          Array.from({ length: 1000 }, (_, index) => nameOf(index)),
+          (name) => inodeAt(past, moment, name),
+          { concurrency: 8 }
+        )
+        expect(new Set(inodes).size).toBe(1000)
+        expect(inodes[3]).toBe(before)
+      }
     }))
 })

@@ -10,6 +10,7 @@ import { missing, warm } from "#domain/Warm.ts"
 import { BlockStore, type StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import * as Chain from "#persistence/Chain.ts"
 import { type Claim, type Fenced, Journal, JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import * as Manifest from "#persistence/pages/Manifest.ts"
 import { fresh, open, type PageLost, type SnapshotLost, type ZonePages } from "#persistence/pages/ZonePages.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import { others } from "#persistence/Turn.ts"
@@ -76,18 +77,43 @@ export const recover = (
 const noSnapshot = (zone: number, sequence: number, { message }: Error, before: number): Effect.Effect<number> =>
   Effect.as(Effect.logWarning(`zone ${zone}: no snapshot at event ${sequence}, on its way back: ${message}`), before)
 
+/** A zone as it was, and the snapshot that its absent pages are in; undefined if none is absent, nor will be. */
+export interface Past {
+  readonly pages: ZonePages
+  readonly record: SnapshotRecord | undefined
+}
+
 /**
  * The zone's state right after the command that event `sequence` belongs to, or at the journal's end if that comes
- * first, with all of its pages in memory: the zone may live on meanwhile, and remove them elsewhere.
+ * first. Its pages are brought back as they are met, from the newest snapshot before it that can be read and whose
+ * manifest is not among those to `avoid`. The zone lives on meanwhile: it may remove that snapshot.
  */
 export const stateAt = (
   zone: number,
-  sequence: number
-): Effect.Effect<ZoneState, ZoneDamaged | JournalUnavailable, Journal | BlockStore> =>
+  sequence: number,
+  memoryBytes: number,
+  avoid: ReadonlySet<string>
+): Effect.Effect<Past, ZoneDamaged | JournalUnavailable, Journal | BlockStore> =>
   Effect.gen(function*() {
     const journal = yield* Journal
     const records = (yield* journal.snapshots(zone)).filter(({ head }) => head.sequence <= sequence)
-    const { head: from, pages } = yield* wholeAt(zone, records)
+    for (const record of records) {
+      if (avoid.has(Manifest.keyOf(record))) continue
+      const pages = yield* Effect.tap(open(record, memoryBytes), (pages) => replayTo(pages, record.head, sequence))
+        .pipe(
+          Effect.catchTags({ SnapshotLost: (lost) => notUsed(record, lost), PageLost: (lost) => notUsed(record, lost) })
+        )
+      if (pages !== undefined) return { pages, record }
+    }
+    const pages = fresh(zone, yield* BlockStore, memoryBytes)
+    yield* Effect.catchTag(replayTo(pages, Chain.START, sequence), "PageLost", Effect.die)
+    return { pages, record: undefined }
+  }).pipe(Effect.catchTag("StoreUnavailable", ({ message }) => unreadable(message)))
+
+/** Goes on from an event to the command that another one belongs to, or to the journal's end. */
+const replayTo = (pages: ZonePages, from: Chain.ChainHead, sequence: number) =>
+  Effect.gen(function*() {
+    const { zone } = pages.state
     let head = from
     while (head.sequence < sequence) {
       const rows = yield* readRows(zone, head.sequence)
@@ -95,34 +121,12 @@ export const stateAt = (
       head = yield* replay(pages, head, whole)
       const cut = rows[whole.length]
       if (cut !== undefined) {
-        const problem = Chain.problemOf(head, cut) ?? applyStart(pages.state, cut, sequence)
+        const problem = Chain.problemOf(head, cut) ?? (yield* applyAsking(pages, cut, new Map(), sequence))
         if (problem !== undefined) return yield* damaged(zone, head.sequence + 1, problem)
-        break
       }
-      if (rows.length === 0) break
+      pages.bound()
+      if (cut !== undefined || rows.length === 0) return
     }
-    return pages.state
-  }).pipe(
-    Effect.catchTags({
-      PageLost: ({ message }) => unreadable(message),
-      StoreUnavailable: ({ message }) => unreadable(message)
-    })
-  )
-
-/** The newest of these snapshots that can be read, all of it. */
-const wholeAt = (
-  zone: number,
-  records: ReadonlyArray<SnapshotRecord>
-): Effect.Effect<Start, StoreUnavailable, BlockStore> =>
-  Effect.gen(function*() {
-    for (const record of records) {
-      const pages = yield* open(record, Number.MAX_SAFE_INTEGER).pipe(
-        Effect.tap(({ loadAll }) => loadAll),
-        Effect.catchTags({ SnapshotLost: (lost) => notUsed(record, lost), PageLost: (lost) => notUsed(record, lost) })
-      )
-      if (pages !== undefined) return { pages, head: record.head }
-    }
-    return { pages: fresh(zone, yield* BlockStore, Number.MAX_SAFE_INTEGER), head: Chain.START }
   })
 
 const unreadable = (reason: string): JournalUnavailable =>
@@ -174,26 +178,26 @@ const floorsOf = (rows: ReadonlyArray<Chain.JournalRow>): ReadonlyMap<number, nu
   return highest
 }
 
-/** Why the row cannot be what happened, if it cannot; else its commands are applied to the one of event `until`. */
-const applyStart = (state: ZoneState, row: Chain.JournalRow, until: number): string | undefined =>
-  problemIn(() => Batch.apply(state, Batch.upTo(BatchCodec.decode(row.payload, row.time), row.first, until)))
-
 type Applied<E> = Effect.Effect<string | undefined, E>
 
 /** Why the row cannot be what happened, if it cannot; else it is applied. All pages must be there. */
 const applyRow = ({ state }: ZonePages, row: Chain.JournalRow, answered: ReadonlyMap<number, number>): Applied<never> =>
   Effect.sync(() => problemIn(() => Batch.applyPayload(state, row.payload, row.time, answered)) ?? shortOf(state, row))
 
-/** The same where pages may be absent: they are brought back as they are met, those of the whole row at once. */
+/**
+ * The same where pages may be absent: they are brought back as they are met, those of the whole row at once. Of a row
+ * that goes on behind event `until`, only what led to that.
+ */
 const applyAsking = (
   pages: ZonePages,
   row: Chain.JournalRow,
-  answered: ReadonlyMap<number, number>
+  answered: ReadonlyMap<number, number>,
+  until = row.last
 ): Applied<PageLost | StoreUnavailable> =>
   Effect.gen(function*() {
     const { state } = pages
     let batch: Batch.Batch | undefined
-    let problem = problemIn(() => batch = BatchCodec.decode(row.payload, row.time))
+    let problem = problemIn(() => batch = Batch.upTo(BatchCodec.decode(row.payload, row.time), row.first, until))
     if (batch === undefined) return problem
     const events = batch.records.flatMap((record) => record.events)
     const ask = () => missing(events, (event) => warm(state, event))
@@ -206,7 +210,7 @@ const applyAsking = (
       if (problem !== undefined) return problem
     }
     Batch.raiseFloors(state, batch.floors)
-    return shortOf(state, row)
+    return until < row.last ? undefined : shortOf(state, row)
   })
 
 const problemIn = (apply: () => void): string | undefined => {

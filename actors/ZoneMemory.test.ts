@@ -1,3 +1,4 @@
+import { counting, fill, nameOf, packsOf } from "#actors/testing/CountingStore.ts"
 import * as Harness from "#actors/testing/ZoneHarness.ts"
 import * as MemoryBlockStore from "#persistence/blocks/MemoryBlockStore.ts"
 import * as MemoryJournal from "#persistence/MemoryJournal.ts"
@@ -7,57 +8,13 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 
-const { create, replyOf, ROOT, TestClient, ZONE } = Harness
-
-/** A harness whose store tells what was read of pages. */
-const counting = () => {
-  const blocks = MemoryBlockStore.make()
-  const read = { bytes: 0, times: 0 }
-  const service: typeof blocks.service = {
-    ...blocks.service,
-    getRange: (key, objectBytes, offset, length) => {
-      read.bytes += length
-      read.times++
-      return blocks.service.getRange(key, objectBytes, offset, length)
-    }
-  }
-  const memory = MemoryJournal.make()
-  const snapshot = Effect.unsafeMakeLatch(false)
-  const journal: typeof memory = {
-    ...memory,
-    service: {
-      ...memory.service,
-      addSnapshot: (record) => Effect.zipLeft(memory.service.addSnapshot(record), snapshot.open)
-    }
-  }
-  return {
-    blocks,
-    read,
-    snapshotTaken: snapshot.await,
-    harness: Harness.make({ journal, blocks: { ...blocks, service } })
-  }
-}
-
-const nameOf = (index: number): string => `${(Math.imul(index, 0x9e37_79b1) >>> 0).toString(36)}-file`
-
-/** Files with names from all over, several messages of them. */
-const fill = (zone: Parameters<typeof Harness.names>[0], from: number, to: number, step = 500) =>
-  Effect.gen(function*() {
-    const client = new TestClient(7)
-    for (let at = from; at < to; at += step) {
-      const calls = Array.from({ length: step }, (_, index) => create(nameOf(at + index)))
-      yield* new TestClient(client.session + at).send(zone, ...calls)
-    }
-  })
+const { replyOf, ROOT, TestClient, ZONE } = Harness
 
 const lookup = (zone: Parameters<typeof Harness.names>[0], index: number) =>
   Effect.map(
     new TestClient(1).send(zone, ["lookup", { parent: ROOT, name: nameOf(index) }]),
     ([outcome]) => replyOf("lookup", outcome).attributes.inode
   )
-
-const packsOf = ({ objects }: MemoryBlockStore.MemoryBlockStore) =>
-  [...objects.keys()].filter((key) => key.startsWith("pages/"))
 
 describe("a zone whose pages are in the store", () => {
   it.scopedLive("comes back and answers before it has read more than a few of them", () =>

@@ -22,7 +22,10 @@ const located = (asked: Effect.Effect<never>) =>
     const client = yield* RpcTest.makeClient(Api)
     return yield* Effect.exit(client.Locate({ zone: 0 }))
   })).pipe(
-    Effect.provide(ApiHandlers.layer({ id: "a cluster", zones: 1 }, { host: "here", port: 1 })),
+    Effect.provide(ApiHandlers.layer({ id: "a cluster", zones: 1 }, { host: "here", port: 1 }, {
+      pastMemoryBytes: 2 ** 20,
+      historyRetention: undefined
+    })),
     Effect.provide(Layer.mergeAll(
       LocalZones.layer,
       Layer.succeed(Journal, MemoryJournal.make().service),

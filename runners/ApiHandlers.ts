@@ -28,13 +28,23 @@ const LOCATE_TIME_MAX = Duration.seconds(8)
 const JOURNAL_ROWS_MAX = 1024
 const JOURNAL_BYTES_MAX = 8 * 1024 * 1024
 
-/** `historyRetention`: how old the history may get that still keeps blocks; undefined: for ever. */
-export const layer = (cluster: ClusterRecord, address: Address, historyRetention?: Duration.Duration) =>
+export interface ApiOptions {
+  /** Bytes that pages of zones as they were may take in memory. */
+  readonly pastMemoryBytes: number
+  /** How old the history may get that still keeps blocks; undefined: for ever. */
+  readonly historyRetention: Duration.Duration | undefined
+}
+
+export const layer = (
+  cluster: ClusterRecord,
+  address: Address,
+  { historyRetention, pastMemoryBytes }: ApiOptions
+) =>
   Api.toLayer(Effect.gen(function*() {
     const zones = yield* LocalZones
     const journal = yield* Journal
     const store = yield* BlockStore
-    const past = yield* PastZones.make
+    const past = yield* PastZones.make(pastMemoryBytes)
     const storage = yield* RunnerStorage
     const sharding = yield* Sharding
     const entity = yield* sharding.makeClient(ZoneEntity)

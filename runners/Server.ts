@@ -162,7 +162,7 @@ export const assemble = (
     const apiFeed = makeServer(address)
     const sharding = Cluster.layer({ address, secret, zones: cluster.zones, lease, fed: clusterFeed })
     const api = RpcServer.layer(Api, { disableTracing: true, concurrency: "unbounded" }).pipe(
-      Layer.provide(ApiHandlers.layer(cluster, address, historyRetention)),
+      Layer.provide(ApiHandlers.layer(cluster, address, { pastMemoryBytes: zone.memoryBytes, historyRetention })),
       // Fresh, or the cluster's own protocol, which is the same layer, would be taken for it.
       Layer.provide(Layer.fresh(RpcServer.layerProtocolSocketServer)),
       Layer.provide([

@@ -24,7 +24,7 @@ export const snapshots: ReadonlyArray<Mutant> = [
     name: "past-without-the-row",
     about: "The past ends before the row that holds its event, where that row goes on behind it.",
     file: "actors/Recovery.ts",
-    find: "Chain.problemOf(head, cut) ?? applyStart(pages.state, cut, sequence)",
+    find: "Chain.problemOf(head, cut) ?? (yield* applyAsking(pages, cut, new Map(), sequence))",
     replace: "Chain.problemOf(head, cut)",
     scenario
   },
