@@ -117,7 +117,7 @@ describe("a zone's archiver", () => {
       })
       expect((yield* whole(service)).sequence).toBe((yield* memory.service.head(ZONE)).sequence)
       yield* Scope.close(second, Exit.void)
-      for (const key of blocks.objects.keys()) if (key.startsWith("snapshots/")) blocks.truncate(key, 3)
+      for (const key of blocks.objects.keys()) if (key.startsWith("manifests/")) blocks.truncate(key, 3)
       const third = yield* harness.start({ archive: KEPT })
       yield* third.ready
       expect((yield* third.report(true)).digest).toEqual(digest)

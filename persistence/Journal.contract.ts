@@ -277,7 +277,7 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         expect(yield* journal.measure(ZONE, 6, 10)).toEqual({ rows: 0, bytes: 0 })
       }))
 
-    test("lets only rows go that are archived as they are, old enough, before every snapshot, and not the last", () =>
+    test("lets only rows go that are archived as they are, old enough, before the newest snapshots, and not the last", () =>
       Effect.gen(function*() {
         const journal = yield* fresh
         const rows = yield* fill(journal, [[1, 10], [1, 10], [1, 10], [1, 10]])
@@ -312,6 +312,18 @@ export const contract = (suite: Suite<FreshJournal>): void =>
         yield* journal.append(next)
         expect(yield* journal.removeArchived(ZONE, ...late)).toBe(2)
         expectRows(yield* journal.read(ZONE, 4, 10, MIB), [next])
+      }))
+
+    test("lets rows go that are behind older snapshots than the two newest", () =>
+      Effect.gen(function*() {
+        const journal = yield* fresh
+        const rows = yield* fill(journal, [[1, 10], [1, 10], [1, 10], [1, 10]])
+        yield* journal.addSegment(segmentOf(rows.slice(0, 2)))
+        for (const row of [rows[3]!, rows[0]!]) yield* journal.addSnapshot(snapshotAt(row))
+        expect(yield* journal.removeArchived(ZONE, 2 ** 40, 0)).toBe(0)
+        yield* journal.addSnapshot(snapshotAt(rows[2]!))
+        expect(yield* journal.removeArchived(ZONE, 2 ** 40, 0)).toBe(2)
+        expectRows(yield* journal.read(ZONE, 2, 10, MIB), rows.slice(2))
       }))
 
     test("keeps rows whose segment was recorded with another hash", () =>

@@ -68,6 +68,9 @@ export interface SnapshotRecord {
   readonly digest: Uint8Array
 }
 
+/** The newest snapshots of a zone: it comes back from the first of them that is good, and from rows in the journal. */
+export const NEWEST_SNAPSHOTS = 2
+
 /** A segment: a run of whole rows, sealed into one object of the block store (`Archive`). */
 export interface SegmentRecord {
   readonly zone: number
@@ -133,7 +136,7 @@ export interface JournalService {
   ) => Effect.Effect<{ readonly rows: number; readonly bytes: number }, JournalUnavailable>
   /**
    * Removes the rows of the oldest segment that still has any here, and tells how many they were: if it is recorded as
-   * those very rows, ends at or before the time and the oldest snapshot, and is not the zone's last.
+   * those very rows, ends at or before the time and the newest snapshots, one at least, and is not the zone's last.
    */
   readonly removeArchived: (
     zone: number,

@@ -9,6 +9,7 @@ import {
   Journal,
   type JournalService,
   JournalUnavailable,
+  NEWEST_SNAPSHOTS,
   type SegmentRecord,
   type SnapshotRecord
 } from "#persistence/Journal.ts"
@@ -131,7 +132,7 @@ export const make = (): MemoryJournal => {
         const { ends, head } = segment
         const end = rows.findIndex(({ last }) => last === head.sequence)
         const mayLeave = Timestamp.compare(ends, { seconds, nanos }) <= 0 &&
-          head.sequence <= (snapshots.at(-1)?.head.sequence ?? 0) &&
+          head.sequence <= (snapshots.slice(0, NEWEST_SNAPSHOTS).at(-1)?.head.sequence ?? 0) &&
           end >= 0 && end < rows.length - 1 &&
           Buffer.compare(rows[end]?.hash ?? Chain.GENESIS, head.hash) === 0
         return mayLeave ? rows.splice(0, end + 1).length : 0

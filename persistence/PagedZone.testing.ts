@@ -83,6 +83,20 @@ export class PagedZone {
     })
   }
 
+  /** Gives the zone as it is a name. */
+  name(name: string) {
+    return this.own(() => this.decider.decideOwn(operations.takeSnapshot, { directory: ROOT, name, path: "/" }))
+  }
+
+  /** Takes the name away again. */
+  forget(name: string) {
+    return this.own(() => this.decider.decideOwn(operations.removeSnapshot, { directory: ROOT, name }))
+  }
+
+  private own(ask: () => void) {
+    return Effect.map(Effect.suspend(() => this.pages.retry(ask)), () => this.commit())
+  }
+
   /** A whole snapshot at once. */
   readonly take = Effect.suspend(() => this.snapshots.begin(this.head).write)
 

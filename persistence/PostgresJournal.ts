@@ -5,7 +5,14 @@
 import * as AppendQueue from "#persistence/AppendQueue.ts"
 import * as Chain from "#persistence/Chain.ts"
 import { Database, type DatabaseError, type DatabaseService, type Row, type Value } from "#persistence/Database.ts"
-import { Fenced, Journal, JournalUnavailable, type SegmentRecord, type SnapshotRecord } from "#persistence/Journal.ts"
+import {
+  Fenced,
+  Journal,
+  JournalUnavailable,
+  NEWEST_SNAPSHOTS,
+  type SegmentRecord,
+  type SnapshotRecord
+} from "#persistence/Journal.ts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
@@ -95,7 +102,7 @@ export const MEASURE = `
 /**
  * All conditions in the statement that deletes: what is not archived cannot leave, whoever asks and whenever the
  * statement arrives. The segment's last row must have the hash that was recorded, so that these are the rows that the
- * object holds.
+ * object holds. Older snapshots, of which the past is read, hold nothing: their rows are read from the archive.
  */
 export const REMOVE_ARCHIVED = `
   with leaving as (
@@ -103,7 +110,11 @@ export const REMOVE_ARCHIVED = `
     from cadastre.segment, (select min(first) as first from cadastre.journal where zone = $1) as oldest
     where segment.zone = $1 and oldest.first between segment.first and segment.last
       and (ends_seconds, ends_nanos) <= ($2::bigint, $3::int)
-      and segment.last <= (select min(sequence) from cadastre.snapshot where zone = $1)
+      and segment.last <= (
+        select min(sequence) from (
+          select sequence from cadastre.snapshot where zone = $1 order by sequence desc limit ${NEWEST_SNAPSHOTS}
+        ) as newest
+      )
       and segment.last < (select max(first) from cadastre.journal where zone = $1)
       and exists (
         select from cadastre.journal as stored

@@ -1,9 +1,9 @@
 import { type BlockStoreService, StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
-import { JournalUnavailable, type SnapshotRecord } from "#persistence/Journal.ts"
+import { JournalUnavailable } from "#persistence/Journal.ts"
 import { PagedZone, ZONE } from "#persistence/PagedZone.testing.ts"
 import * as Manifest from "#persistence/pages/Manifest.ts"
-import { RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
-import type { PageLost } from "#persistence/pages/ZonePages.ts"
+import * as PagePack from "#persistence/pages/PagePack.ts"
+import { type PageLost, readManifest } from "#persistence/pages/ZonePages.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
 import { describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
@@ -41,6 +41,17 @@ const expectGood = (zone: PagedZone) =>
     for (const record of yield* recordsOf(zone)) {
       expect(yield* zone.digestIn(record)).toBe(zone.digestAt(record.head.sequence))
     }
+  })
+
+/** All packs that are stored are part of some snapshot. */
+const expectNothingElse = (zone: PagedZone) =>
+  Effect.gen(function*() {
+    const listed = new Set<string>()
+    for (const record of yield* recordsOf(zone)) {
+      const { table } = yield* zone.within(readManifest(record))
+      for (const { epoch, number } of table.packs.values()) listed.add(PagePack.keyOf(ZONE, number, epoch))
+    }
+    expect(keysOf(zone, "pages/")).toEqual([...listed].toSorted())
   })
 
 const unavailable = new StoreUnavailable({
@@ -138,24 +149,76 @@ describe("a snapshot of pages", () => {
       expect(yield* zone.digest).toBe(zone.digestAt(Number.MAX_SAFE_INTEGER))
     }))
 
-  it.effect("is one of two: what only older ones need goes with them", () =>
+  it.effect(
+    "is one of few: what only those need that are not kept goes with them",
+    () =>
+      Effect.gen(function*() {
+        const zone = yield* changed(4, 800)
+        for (let round = 0; round < 24; round++) {
+          yield* zone.take
+          // Packs of older activations go as those of this one.
+          if (round % 9 === 8) yield* zone.reopen((yield* recordsOf(zone))[0]!)
+          yield* zone.change(400)
+        }
+        const records = yield* recordsOf(zone)
+        expect(records).toHaveLength(16)
+        expect(keysOf(zone, "manifests/")).toEqual(records.map(Manifest.keyOf).toSorted())
+        yield* expectGood(zone)
+        yield* expectNothingElse(zone)
+        // Sparse packs are rewritten, or all of them would still hold something.
+        const packs = [...zone.pages.table.packs.values()].filter(({ live }) => live > 0)
+        const live = packs.reduce((sum, pack) => sum + pack.live, 0)
+        const stored = packs.reduce((sum, pack) => sum + pack.bytes, 0)
+        expect(stored).toBeLessThan(4 * live)
+      }),
+    20_000
+  )
+
+  it.effect(
+    "that was the last before a point got its name is kept for as long as that has it",
+    () =>
+      Effect.gen(function*() {
+        const zone = yield* changed(23, 600)
+        const sequences: Array<number> = []
+        for (let round = 0; round < 40; round++) {
+          sequences.push((yield* zone.take).head.sequence)
+          if (round === 2 || round === 3) yield* zone.name(`point ${round}`)
+          yield* zone.change(60)
+        }
+        // Near the beginning the ladder has gaps.
+        expect(yield* sequencesOf(zone)).toEqual(expect.arrayContaining([sequences[2], sequences[3]]))
+        yield* zone.forget("point 2")
+        yield* zone.forget("point 3")
+        for (let round = 0; round < 40; round++) {
+          yield* zone.take
+          yield* zone.change(60)
+        }
+        const kept = yield* sequencesOf(zone)
+        expect(kept.includes(sequences[2]!) && kept.includes(sequences[3]!)).toBe(false)
+        expect(kept).toHaveLength(16)
+        yield* expectGood(zone)
+        yield* expectNothingElse(zone)
+      }),
+    20_000
+  )
+
+  it.effect("whose manifest is gone goes when the next one is taken, and holds up no other", () =>
     Effect.gen(function*() {
-      const zone = yield* changed(4, 2000)
-      const taken: Array<SnapshotRecord> = []
-      for (let round = 0; round < 12; round++) {
-        taken.push(yield* zone.take)
-        yield* zone.change(1000)
+      const zone = yield* changed(24, 600)
+      for (let round = 0; round < 6; round++) {
+        yield* zone.take
+        yield* zone.change(60)
       }
-      const kept = taken.slice(-2).toReversed()
-      expect(yield* recordsOf(zone)).toEqual(kept)
-      expect(keysOf(zone, "manifests/")).toEqual(kept.map(Manifest.keyOf).toSorted())
+      const [newest, , third] = yield* recordsOf(zone)
+      yield* zone.store.remove(Manifest.keyOf(third!))
+      yield* zone.reopen(newest!)
+      yield* zone.change(60)
+      yield* zone.take
+      const kept = yield* recordsOf(zone)
+      expect(kept).toHaveLength(6)
+      expect(kept).not.toContain(third)
       yield* expectGood(zone)
-      // Sparse packs are rewritten, or all twelve would still hold something.
-      const { packs } = zone.pages.table
-      const live = [...packs.values()].reduce((sum, pack) => sum + pack.live, 0)
-      const stored = [...packs.values()].reduce((sum, pack) => sum + pack.bytes, 0)
-      expect(stored).toBeLessThan(4 * live)
-      expect(keysOf(zone, "pages/")).toHaveLength(packs.size)
+      yield* expectNothingElse(zone)
     }))
 
   it.effect(
@@ -215,7 +278,7 @@ describe("a snapshot of pages", () => {
         yield* zone.change(50)
         yield* zone.take
         yield* expectGood(zone)
-        expect(yield* sequencesOf(zone)).toHaveLength(2)
+        expect(yield* sequencesOf(zone)).toHaveLength(isThere ? 3 : 2)
       }
     }))
 
@@ -346,8 +409,8 @@ describe("a snapshot of pages", () => {
       const record = (yield* recordsOf(zone))[0]!
       yield* zone.digestIn(record)
       const swapped = own.slice()
-      const first = RECORD_HEADER_BYTES + (own[10]! | (own[11]! << 8))
-      const second = RECORD_HEADER_BYTES + (own[first + 10]! | (own[first + 11]! << 8))
+      const first = PagePack.RECORD_HEADER_BYTES + (own[10]! | (own[11]! << 8))
+      const second = PagePack.RECORD_HEADER_BYTES + (own[first + 10]! | (own[first + 11]! << 8))
       swapped.set(own.subarray(first, first + second), 0)
       swapped.set(own.subarray(0, first), second)
       for (const bytes of [swapped, yield* other.store.get(key)]) {

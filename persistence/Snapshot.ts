@@ -19,18 +19,17 @@ import {
   type JournalUnavailable,
   type SnapshotRecord
 } from "#persistence/Journal.ts"
+import { keptOf } from "#persistence/KeptSnapshots.ts"
 import * as Manifest from "#persistence/pages/Manifest.ts"
 import { PackQueue } from "#persistence/pages/PackQueue.ts"
 import * as PagePack from "#persistence/pages/PagePack.ts"
 import { chunkOf, type Pack } from "#persistence/pages/PageTable.ts"
-import { open, type PageLost, readManifest, type SnapshotLost, type ZonePages } from "#persistence/pages/ZonePages.ts"
+import { open, type PageLost, readManifest, type ZonePages } from "#persistence/pages/ZonePages.ts"
 import { type Steps, through, Turn } from "#persistence/Turn.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
-/** Snapshots of one zone that are kept, the newest first. */
-const KEPT = 2
 /** Bytes copied before others of the process get a turn. */
 const TURN_BYTES = 512 * 1024
 /** Pages, or records, between two looks at the clock. */
@@ -220,34 +219,36 @@ export class ZoneSnapshots {
     )
   }
 
-  /** Forgets all snapshots but the newest ones, and what only they need. What stays costs room, not safety. */
+  /** Forgets all snapshots but those that are kept, and what only they need. What stays costs room, not safety. */
   private readonly tidy: Effect.Effect<void> = Effect.suspend(() => this.forget()).pipe(
     Effect.catchAll(({ message }) =>
       Effect.logWarning(`zone ${this.pages.state.zone}: leftovers of old snapshots stay: ${message}`)
     )
   )
 
-  private forget(): Effect.Effect<void, JournalUnavailable | StoreUnavailable | SnapshotLost> {
-    const { epoch, journal, pages, pages: { state: { zone }, table }, store } = this
+  private forget(): Effect.Effect<void, JournalUnavailable | StoreUnavailable> {
+    const { epoch, journal, pages, pages: { state: { snapshots, zone }, table }, store } = this
     return Effect.gen(this, function*() {
       const records = yield* journal.snapshots(zone)
-      for (const old of records.slice(KEPT)) {
-        // The record first: what is left over then is garbage, not a snapshot with a hole.
-        yield* journal.removeSnapshot(zone, old.head.sequence)
-        yield* store.remove(Manifest.keyOf(old))
-        this.listed.delete(Manifest.keyOf(old))
-      }
-      const kept = records.slice(0, KEPT)
+      const keep = keptOf(records.map(({ head }) => head.sequence), snapshots.map(({ sequence }) => sequence))
       const needed = new Set<string>()
-      for (const record of kept) for (const key of yield* this.packsOf(record)) needed.add(key)
+      const spare = new Set<string>()
+      for (const record of records) {
+        const packs = yield* this.packsOf(record)
+        const isKept = packs !== undefined && keep.has(record.head.sequence)
+        for (const key of packs ?? []) (isKept ? needed : spare).add(key)
+        if (isKept) needed.add(Manifest.keyOf(record))
+        // The record first: what is left over then is garbage, not a snapshot with a hole.
+        else yield* this.remove(record)
+      }
+      for (const { live, number } of table.packs.values()) if (live > 0) needed.add(pages.keyOf(number))
       for (const { live, number } of table.packs.values()) {
         if (live > 0 || needed.has(pages.keyOf(number))) continue
         yield* store.remove(pages.keyOf(number))
         table.dropPack(number)
       }
+      for (const key of spare) if (!needed.has(key)) yield* store.remove(key)
       if (this.swept) return
-      for (const { live, number } of table.packs.values()) if (live > 0) needed.add(pages.keyOf(number))
-      for (const record of kept) needed.add(Manifest.keyOf(record))
       for (const folder of [PagePack.folderOf(zone), Manifest.folderOf(zone)]) {
         yield* store.list(folder).pipe(
           // Newer activations do what they do.
@@ -259,7 +260,14 @@ export class ZoneSnapshots {
     })
   }
 
-  private packsOf(record: SnapshotRecord): Effect.Effect<ReadonlySet<string>, SnapshotLost | StoreUnavailable> {
+  private remove(record: SnapshotRecord): Effect.Effect<void, JournalUnavailable | StoreUnavailable> {
+    const key = Manifest.keyOf(record)
+    this.listed.delete(key)
+    return Effect.zipRight(this.journal.removeSnapshot(record.zone, record.head.sequence), this.store.remove(key))
+  }
+
+  /** Keys of the packs that its manifest lists; undefined if nobody can tell any more. */
+  private packsOf(record: SnapshotRecord): Effect.Effect<ReadonlySet<string> | undefined, StoreUnavailable> {
     const key = Manifest.keyOf(record)
     const known = this.listed.get(key)
     if (known !== undefined) return Effect.succeed(known)
@@ -269,7 +277,12 @@ export class ZoneSnapshots {
         const keys = packKeysOf(record.zone, table.packs.values())
         this.listed.set(key, keys)
         return keys
-      })
+      }),
+      Effect.catchTag(
+        "SnapshotLost",
+        ({ message }) =>
+          Effect.as(Effect.logWarning(`zone ${record.zone}: a snapshot is given up: ${message}`), undefined)
+      )
     )
   }
 }

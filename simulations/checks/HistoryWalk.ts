@@ -16,11 +16,12 @@ import * as Timestamp from "#domain/Timestamp.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import type { SnapshotRecord } from "#persistence/Journal.ts"
 import { GrantWalk } from "#simulations/checks/GrantWalk.ts"
-import { contentOf } from "#simulations/checks/SnapshotContent.ts"
+import { contentIn, contentOf } from "#simulations/checks/SnapshotContent.ts"
 import type { Violation } from "#simulations/checks/Violation.ts"
 import type { SimulatedCluster } from "#simulations/cluster/SimulatedCluster.ts"
 import type { Process } from "#simulations/world/Process.ts"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 
 export interface Walked {
@@ -105,15 +106,20 @@ const falsehoodOf = (held: Uint8Array | undefined, expected: Uint8Array | undefi
   return held === undefined || Buffer.compare(held, expected) === 0 ? undefined : "it is not the state of that event"
 }
 
-/** Why a snapshot that is recorded cannot be read as what it was. */
+/** Why a snapshot that is recorded cannot be read as what it was, from what lies in the store. */
 const lossOf = (
   { storage }: SimulatedCluster,
   process: Process,
   record: SnapshotRecord,
   expected: Uint8Array | undefined
-): Effect.Effect<string | undefined> =>
-  Effect.flatMap(storage.store(process), (store) => Effect.provideService(contentOf(record), BlockStore, store))
+): Effect.Effect<string | undefined> => {
+  if (storage.objects !== undefined) {
+    const content = contentIn(storage.objects.objects, record)
+    return Effect.succeed(Either.isLeft(content) ? content.left : falsehoodOf(content.right, expected))
+  }
+  return Effect.flatMap(storage.store(process), (store) => Effect.provideService(contentOf(record), BlockStore, store))
     .pipe(
       Effect.map((held) => falsehoodOf(held, expected)),
       Effect.catchAll(({ message }) => Effect.succeed(message))
     )
+}

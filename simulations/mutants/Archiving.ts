@@ -36,7 +36,7 @@ export const archiving: ReadonlyArray<Mutant> = [
     name: "last-row-removed",
     about: "Rows leave with their segment, snapshot or not, and the zone's last one with them.",
     file: statements,
-    find: "    last <= Math.min(...tables.snapshot(zone).keys()) && tables.snapshot(zone).size > 0 &&\n" +
+    find: "    newest.length > 0 && last <= Math.min(...newest) &&\n" +
       "    last < (rows.at(-1)?.first ?? 0)\n",
     replace: "    last <= (rows.at(-1)?.last ?? 0)\n",
     scenario

@@ -110,6 +110,14 @@ export const recovering: ReadonlyArray<Mutant> = [
     scenario
   },
   {
+    name: "packs-go-with-a-snapshot",
+    about: "All packs of a snapshot that is not kept are removed, also those that others need.",
+    file: snapshot,
+    find: "      for (const key of spare) if (!needed.has(key)) yield* store.remove(key)\n",
+    replace: "      for (const key of spare) yield* store.remove(key)\n",
+    scenario: "states"
+  },
+  {
     name: "page-stored-before-its-put",
     about: "A page counts as stored before its pack is: if that fails, it is nowhere once it is absent.",
     file: "persistence/pages/PackQueue.ts",

@@ -5,6 +5,7 @@
 import * as Timestamp from "#domain/Timestamp.ts"
 import type { JournalRow } from "#persistence/Chain.ts"
 import type { Row, Value } from "#persistence/Database.ts"
+import { NEWEST_SNAPSHOTS } from "#persistence/Journal.ts"
 import * as Journal from "#persistence/PostgresJournal.ts"
 import * as Leases from "#persistence/RunnerLeases.ts"
 import { PostgresRefused, UNIQUE_VIOLATION } from "#simulations/world/PostgresMessages.ts"
@@ -150,9 +151,10 @@ const leavingRows = (tables: PostgresTables, zone: number, time: Timestamp.Times
   const last = segment.head.sequence
   const within = rows.filter((row) => row.first >= segment.first && row.first <= last)
   const end = within.find((row) => row.last === last && Buffer.compare(row.hash, segment.head.hash) === 0)
+  const newest = [...tables.snapshot(zone).keys()].sort((a, b) => b - a).slice(0, NEWEST_SNAPSHOTS)
   const mayLeave = end !== undefined &&
     Timestamp.compare(segment.ends, time) <= 0 &&
-    last <= Math.min(...tables.snapshot(zone).keys()) && tables.snapshot(zone).size > 0 &&
+    newest.length > 0 && last <= Math.min(...newest) &&
     last < (rows.at(-1)?.first ?? 0)
   return mayLeave ? within.filter((row) => row.last <= last) : []
 }
