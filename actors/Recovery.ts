@@ -36,11 +36,15 @@ export interface Recovered extends Start {
   readonly snapshotSequence: number
 }
 
-/** The zone's state at the end of its journal, which nobody else may append to since the claim. */
+/**
+ * The zone's state at the end of its journal, which nobody else may append to since the claim. It takes its turns at
+ * snapshots with those who share `turns`.
+ */
 export const recover = (
   zone: number,
   { epoch, head: end }: Claim,
-  memoryBytes: number
+  memoryBytes: number,
+  turns: Effect.Semaphore
 ): Effect.Effect<
   Recovered,
   ZoneDamaged | Fenced | JournalUnavailable | PageLost | StoreUnavailable,
@@ -61,7 +65,8 @@ export const recover = (
       if (pages.isCrowded) {
         // So that a long way back neither fills the memory nor has to be gone twice.
         const at = head.sequence
-        snapshotSequence = yield* snapshots.begin(head).write.pipe(
+        snapshotSequence = yield* Effect.suspend(() => snapshots.begin(head).write).pipe(
+          turns.withPermits(1),
           Effect.as(at),
           Effect.catchTags({
             StoreFull: (error) => noSnapshot(zone, at, error, snapshotSequence),

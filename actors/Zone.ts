@@ -54,6 +54,8 @@ export interface ZoneConfig {
   readonly archive: Archiver.ArchiveConfig
   /** Turns that this runner's zones take at archiving. */
   readonly archivers: Effect.Semaphore
+  /** Turns that they take at snapshots. */
+  readonly snapshots: Effect.Semaphore
   /** Bytes that its pages may take in memory. Those that changed stay until a snapshot has them. */
   readonly memoryBytes: number
   /** After so long without a message it keeps no pages in memory. */
@@ -106,7 +108,12 @@ interface RestWork {
   readonly _tag: "Rest"
   readonly bytes: number
 }
-type Work = MessageWork | ReportWork | ExpireWork | RestWork
+/** It is the zone's turn to take a snapshot. */
+interface TurnWork {
+  readonly _tag: "Turn"
+  readonly bytes: number
+}
+type Work = MessageWork | ReportWork | ExpireWork | RestWork | TurnWork
 
 /** A message whose replies are complete but for the requests that wait. */
 interface Parked {
@@ -160,7 +167,7 @@ export const make = (
       const term = yield* lease.held
       const claim = yield* journal.claim(zone, config.owner)
       if (lease.term() !== term) return yield* Effect.fail(unavailable("its runner's lease ran out as it was claimed"))
-      const recovered = yield* recover(zone, claim, config.memoryBytes)
+      const recovered = yield* recover(zone, claim, config.memoryBytes, config.snapshots)
       const { state } = recovered.pages
       const now = yield* Elapsed.millis
       seen.clear()
@@ -228,6 +235,7 @@ export const make = (
             const answer = Effect.onError(report(active, work.digest), fall([work], undefined))
             work.resume(Effect.succeed(yield* answer))
           }
+          active.takeTurn()
           yield* snapshotIfDue(active)
           yield* active.pages.bound
         }))
@@ -357,26 +365,37 @@ export const make = (
         if (events >= config.snapshotEvents || (events > 0 && active.pages.isCrowded)) yield* snapshot(active)
       })
 
-    /** Begins a snapshot of what is committed, unless one is under way or has just failed. */
+    /** Waits for a turn to take a snapshot, unless one is under way or waited for, or has just failed. */
     const snapshot = (active: Activation) =>
       Effect.gen(function*() {
         const now = yield* Elapsed.millis
-        if (active.taking !== undefined || now < active.snapshotAfter) return
-        const { head } = active
-        const taking = active.snapshots.begin(head)
-        active.taking = taking
+        if (active.isTaking || now < active.snapshotAfter) return
+        active.isTaking = true
+        yield* config.snapshots.withPermits(1)(takeSnapshot(active)).pipe(
+          Effect.ensuring(Effect.sync(() => void (active.isTaking = false))),
+          Effect.interruptible,
+          Effect.forkScoped
+        )
+      })
+
+    /** Has a snapshot begun between two batches, of what is committed then, and writes it. */
+    const takeSnapshot = (active: Activation) =>
+      Effect.gen(function*() {
+        const begun = yield* Deferred.make<Chain.ChainHead>()
+        active.turn = begun
+        // If there is no room for it, what fills the mailbox wakes the zone as well.
+        mailbox.offer({ _tag: "Turn", bytes: 0 })
+        const head = yield* Deferred.await(begun)
         const failed = (reason: string) =>
           Effect.map(Elapsed.millis, (now) => {
             active.snapshotAfter = now + SNAPSHOT_AGAIN_MILLIS
             return `zone ${zone}: no snapshot at event ${head.sequence}: ${reason}`
           })
-        yield* taking.write.pipe(
+        yield* Effect.suspend(() => active.taking?.write ?? Effect.void).pipe(
           Effect.map(() => void (active.snapshotSequence = head.sequence)),
           Effect.catchAll(({ message }) => Effect.flatMap(failed(message), Effect.logWarning)),
           Effect.catchAllDefect((cause) => Effect.flatMap(failed(String(cause)), Effect.logError)),
-          Effect.ensuring(Effect.sync(() => void (active.taking = undefined))),
-          Effect.interruptible,
-          Effect.forkScoped
+          Effect.ensuring(Effect.sync(() => void (active.taking = undefined)))
         )
       })
 
@@ -492,9 +511,12 @@ class Activation {
   head: Chain.ChainHead
   /** Last event of the last snapshot. */
   snapshotSequence: number
-  /** The snapshot under way, and when another may begin. */
+  /** The snapshot under way, and whether there is one or one is waited for; when another may be. */
   taking: Snapshot.Taking | undefined
+  isTaking = false
   snapshotAfter = 0
+  /** Who waits for a snapshot to begin, and is told what it is of. */
+  turn: Deferred.Deferred<Chain.ChainHead> | undefined
   /** Lease of the runner that it was claimed under. */
   readonly term: number
   readonly backlog = new Archiver.Backlog()
@@ -520,6 +542,15 @@ class Activation {
     this.snapshotSequence = snapshotSequence
     this.term = term
     this.lastMessage = now
+  }
+
+  /** Begins the snapshot whose turn it is. Only between two batches. */
+  takeTurn(): void {
+    const { head, turn } = this
+    if (turn === undefined) return
+    this.turn = undefined
+    this.taking = this.snapshots.begin(head)
+    Deferred.unsafeDone(turn, Effect.succeed(head))
   }
 
   /** Returns while a snapshot under way can keep what the next batch changes. */

@@ -8,6 +8,7 @@ import * as Zone from "#actors/Zone.ts"
 import type { BlockStore } from "#persistence/blocks/BlockStore.ts"
 import type { Journal } from "#persistence/Journal.ts"
 import type { RunnerLease } from "#persistence/RunnerLeases.ts"
+import { SNAPSHOTS_AT_ONCE } from "#persistence/Snapshot.ts"
 import { ZoneLocation } from "#shards/Api.ts"
 import { ZoneEntity, zoneOf } from "#shards/ZoneEntity.ts"
 import * as Entity from "@effect/cluster/Entity"
@@ -25,13 +26,14 @@ export const layer = (
   config: HostConfig
 ): Layer.Layer<never, never, Sharding | Journal | BlockStore | RunnerLease | LocalZones> => {
   const archivers = Effect.unsafeMakeSemaphore(ARCHIVERS_AT_ONCE)
+  const snapshots = Effect.unsafeMakeSemaphore(SNAPSHOTS_AT_ONCE)
   return ZoneEntity.toLayer(
     Effect.gen(function*() {
       const { entityId } = yield* Entity.CurrentAddress
       const { host, port } = yield* Entity.CurrentRunnerAddress
       const zones = yield* LocalZones
       const number = zoneOf(entityId)
-      const zone = yield* Zone.make({ ...config, archivers, zone: number, owner: `${host}:${port}` })
+      const zone = yield* Zone.make({ ...config, archivers, snapshots, zone: number, owner: `${host}:${port}` })
       yield* Effect.acquireRelease(
         Effect.sync(() => zones.set(number, zone)),
         () =>

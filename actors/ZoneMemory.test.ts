@@ -104,4 +104,43 @@ describe("a zone whose pages are in the store", () => {
       expect(yield* harness.journal.service.snapshots(ZONE)).toEqual([])
       expect((yield* zone.report(false)).inodes).toBe(1001)
     }))
+
+  it.scopedLive("takes its turns at snapshots with the others of its runner, and works while it waits", () =>
+    Effect.gen(function*() {
+      const snapshots = yield* Effect.makeSemaphore(1)
+      const open = yield* Effect.makeLatch(false)
+      let writing = 0
+      let most = 0
+      /** A zone whose store writes nothing of a snapshot before it may. */
+      const slow = Effect.gen(function*() {
+        const { blocks, harness, snapshotTaken } = counting()
+        const began = yield* Effect.makeLatch(false)
+        const put: typeof blocks.service.put = (key, bytes) =>
+          Effect.gen(function*() {
+            most = Math.max(most, ++writing)
+            yield* began.open
+            yield* open.await
+            yield* blocks.service.put(key, bytes)
+            writing--
+          })
+        const service = { ...blocks.service, put }
+        const { start } = Harness.make({ journal: harness.journal, blocks: { ...blocks, service } })
+        const zone = yield* start({ snapshotEvents: 100, snapshots })
+        return { began, harness, snapshotTaken, zone }
+      })
+      const zones = yield* Effect.all([slow, slow, slow])
+      for (const { zone } of zones) yield* fill(zone, 0, 1000)
+      yield* Effect.raceAll(zones.map(({ began }) => began.await))
+      for (const { zone } of zones) {
+        yield* fill(zone, 1000, 1500)
+        expect(yield* lookup(zone, 1200)).toBeGreaterThan(ROOT)
+      }
+      expect(most).toBe(1)
+      yield* open.open
+      for (const { harness, snapshotTaken, zone } of zones) {
+        yield* snapshotTaken
+        expect(yield* harness.journal.service.snapshots(ZONE)).not.toEqual([])
+        expect((yield* zone.report(false)).inodes).toBe(1501)
+      }
+    }))
 })

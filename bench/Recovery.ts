@@ -91,9 +91,10 @@ const measureIn = (files: number, store: BlockStoreService) =>
         }
       })
     let pages = filled
+    const turns = yield* Effect.makeSemaphore(1)
     const firstReplyMillis = yield* millisOf(Effect.gen(function*() {
       const claim = yield* journal.claim(0, "bench")
-      ;({ pages } = yield* recover(0, claim, MEMORY_BYTES))
+      ;({ pages } = yield* recover(0, claim, MEMORY_BYTES, turns))
       yield* answer(pages, 1)
     }))
     const laterMillis = yield* millisOf(
@@ -106,7 +107,7 @@ const measureIn = (files: number, store: BlockStoreService) =>
         }
       )
     )
-    const whole = yield* recover(0, yield* journal.claim(0, "bench"), MEMORY_BYTES)
+    const whole = yield* recover(0, yield* journal.claim(0, "bench"), MEMORY_BYTES, turns)
     const loadMillis = yield* millisOf(whole.pages.loadAll)
     return {
       bytes,

@@ -6,6 +6,7 @@ import * as Chain from "#persistence/Chain.ts"
 import { expectRows, rowAfter, snapshotAt } from "#persistence/Journal.contract.ts"
 import { Journal, type JournalService } from "#persistence/Journal.ts"
 import * as MemoryJournal from "#persistence/MemoryJournal.ts"
+import * as SegmentCodec from "#persistence/SegmentCodec.ts"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { expect } from "vitest"
@@ -61,6 +62,39 @@ const readAll = (journal: JournalService, rowsMax: number, bytesMax: number) =>
   })
 
 const keysOf = ({ objects }: MemoryBlockStore.MemoryBlockStore) => [...objects.keys()]
+
+describe("a segment that is recorded", () => {
+  it.effect("leaves no object beside it of the same rows cut elsewhere, and every other one", () =>
+    Effect.gen(function*() {
+      const { blocks, rows, seal } = yield* make(10)
+      // Two owners died after the put: one of the second segment, one of another history of it.
+      const other = yield* make(10)
+      const forged = other.rows.slice(3, 7).map((row, index) => ({ ...row, payload: new Uint8Array([index]) }))
+      const chained: Array<Chain.JournalRow> = []
+      for (const row of forged) {
+        const linked = { ...row, previous: chained.at(-1)?.hash ?? Chain.headOf(rows[2]!).hash }
+        chained.push({ ...linked, hash: Chain.hashOf(linked) })
+      }
+      const put = (run: Rows) =>
+        Effect.gen(function*() {
+          const last = run.at(-1)!
+          const key = Archive.keyOf({ zone: ZONE, first: run[0]!.first, head: Chain.headOf(last) })
+          const from = Chain.headOf(rows[rows.findIndex(({ first }) => first === run[0]!.first) - 1]!)
+          yield* blocks.service.put(key, yield* SegmentCodec.encode({ zone: ZONE, from, rows: run }))
+          return key
+        })
+      const strays = yield* Effect.forEach([rows.slice(3, 5), rows.slice(3, 9)], put)
+      const foreign = yield* put(chained)
+      const later = yield* put(rows.slice(5, 7))
+      yield* seal(0, 3)
+      expect(keysOf(blocks)).toEqual(expect.arrayContaining([...strays, foreign, later]))
+      yield* seal(3, 6)
+      const left = keysOf(blocks)
+      for (const stray of strays) expect(left).not.toContain(stray)
+      expect(left).toEqual(expect.arrayContaining([foreign, later]))
+      expect(left).toHaveLength(4)
+    }))
+})
 
 describe("an archived journal", () => {
   it.effect("gives the rows of both in order, however they are paged, and from within a row", () =>
@@ -145,9 +179,9 @@ describe("sealing", () => {
       const [stored] = [...blocks.objects.values()].map((bytes) => Buffer.from(bytes).toString("hex"))
       expect(yield* seal(0, 4)).toBe(false)
       expect([...blocks.objects.values()].map((bytes) => Buffer.from(bytes).toString("hex"))).toEqual([stored])
-      // One that cuts elsewhere does no harm either.
+      // One that cuts elsewhere does no harm either, and leaves nothing.
       expect(yield* seal(0, 3)).toBe(false)
-      expect(keysOf(blocks)).toHaveLength(2)
+      expect(keysOf(blocks)).toHaveLength(1)
       expect(yield* seal(4, 6)).toBe(true)
     }))
 

@@ -10,6 +10,8 @@ import { HistoryDamaged, Journal, JournalUnavailable, type SegmentRecord } from 
 import * as SegmentCodec from "#persistence/SegmentCodec.ts"
 import { type Steps, through } from "#persistence/Turn.ts"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 
 /** Why rows were not archived. They are in the journal still, and nothing is recorded. */
@@ -27,7 +29,10 @@ const COMPARED_AT_ONCE = 64
  * whoever cuts the journal elsewhere stores them under another one.
  */
 export const keyOf = ({ first, head, zone }: Pick<SegmentRecord, "zone" | "first" | "head">): string =>
-  `journal/${zone}/${padded(first)}-${padded(head.sequence)}`
+  beginningOf({ zone, first }) + padded(head.sequence)
+
+const beginningOf = ({ first, zone }: Pick<SegmentRecord, "zone" | "first">): string =>
+  `journal/${zone}/${padded(first)}-`
 
 const padded = (sequence: number): string => String(sequence).padStart(NUMBER_WIDTH, "0")
 
@@ -69,7 +74,44 @@ export const seal = (
     if (lost !== undefined) {
       return yield* damaged(record, `the row of event ${lost.first} does not come back as it is`)
     }
-    return yield* journal.addSegment(record)
+    const isAdded = yield* journal.addSegment(record)
+    const recorded = isAdded ? record : yield* journal.segmentAt(zone, first)
+    if (recorded?.first === first) yield* removeOthers(recorded)
+    return isAdded
+  })
+
+/**
+ * Removes what owners that died, or were slower, stored of the same rows cut elsewhere: one segment begins at an event,
+ * and that is recorded. What holds another history, as after an older backup was brought back, stays.
+ */
+const removeOthers = (recorded: SegmentRecord): Effect.Effect<void, never, BlockStore | Journal> =>
+  Effect.gen(function*() {
+    const store = yield* BlockStore
+    const own = keyOf(recorded)
+    yield* store.list(beginningOf(recorded)).pipe(
+      Stream.filter(({ key }) => key !== own),
+      Stream.runForEach(({ key }) =>
+        Effect.flatMap(isOfJournal(key), (isCopy) =>
+          isCopy
+            ? store.remove(key)
+            : Effect.logWarning(`${key} is no segment and not of this journal either; it stays`))
+      ),
+      Effect.catchAll(({ message }) => Effect.logWarning(`objects beside segment ${own} stay: ${message}`))
+    )
+  })
+
+/** Whether the journal has the object's last row, and so all of them. */
+const isOfJournal = (
+  key: string
+): Effect.Effect<boolean, ReadError | JournalUnavailable | HistoryDamaged, BlockStore | Journal> =>
+  Effect.gen(function*() {
+    const bytes = yield* Effect.flatMap(BlockStore, (store) => store.get(key))
+    const segment = yield* Effect.option(SegmentCodec.decode(bytes))
+    const last = Option.isSome(segment) ? segment.value.rows.at(-1) : undefined
+    if (last === undefined) return false
+    const journal = yield* Journal
+    const [row] = yield* journal.read(last.zone, last.first - 1, 1, 1)
+    return equal(last, row)
   })
 
 /** The segment's rows, proved against its record. */

@@ -301,6 +301,17 @@ describe("a snapshot of pages", () => {
       yield* expectGood(zone)
     }))
 
+  it.effect("that is the first of an owner removes what whole-state snapshots of earlier builds left", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(25, 100)
+      const others = [`snapshots/${ZONE}1/0000000000000009/0`, "snapshots-of-others"]
+      for (const key of [...others, `snapshots/${ZONE}/0000000000000009/0`, `snapshots/${ZONE}/9`]) {
+        yield* zone.store.put(key, new Uint8Array(3))
+      }
+      yield* zone.take
+      expect(keysOf(zone, "snapshots")).toEqual(others.toSorted())
+    }))
+
   it.live("keeps its manifest to what was recorded", () =>
     Effect.gen(function*() {
       const zone = yield* changed(8, 500)

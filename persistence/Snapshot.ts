@@ -30,6 +30,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
+/** Of one runner at a time, because each may have some 44 MiB of packs on their way to the store. */
+export const SNAPSHOTS_AT_ONCE = 2
+/** Where whole-state snapshots were, of which no record is left (migration 3). */
+const EARLIER_FOLDER = "snapshots/"
 /** Bytes copied before others of the process get a turn. */
 const TURN_BYTES = 512 * 1024
 /** Pages, or records, between two looks at the clock. */
@@ -249,10 +253,11 @@ export class ZoneSnapshots {
       }
       for (const key of spare) if (!needed.has(key)) yield* store.remove(key)
       if (this.swept) return
-      for (const folder of [PagePack.folderOf(zone), Manifest.folderOf(zone)]) {
+      const earlier = `${EARLIER_FOLDER}${zone}/`
+      for (const folder of [PagePack.folderOf(zone), Manifest.folderOf(zone), earlier]) {
         yield* store.list(folder).pipe(
           // Newer activations do what they do.
-          Stream.filter(({ key }) => epochOf(key) < epoch && !needed.has(key)),
+          Stream.filter(({ key }) => folder === earlier || (epochOf(key) < epoch && !needed.has(key))),
           Stream.runForEach(({ key }) => store.remove(key))
         )
       }

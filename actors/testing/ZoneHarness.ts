@@ -71,6 +71,7 @@ export const make = (
         snapshotEvents: 1_000_000,
         archive: Archiver.keeping(undefined),
         archivers: Effect.unsafeMakeSemaphore(1),
+        snapshots: Effect.unsafeMakeSemaphore(1),
         memoryBytes: 2 ** 30,
         idle: Duration.minutes(10),
         ...config

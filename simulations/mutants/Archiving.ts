@@ -8,6 +8,14 @@ const scenario = "archive"
 
 export const archiving: ReadonlyArray<Mutant> = [
   {
+    name: "segment-removed-with-its-copies",
+    about: "A segment that is recorded is removed with those that begin where it does.",
+    file: "persistence/Archive.ts",
+    find: "      Stream.filter(({ key }) => key !== own),\n",
+    replace: "",
+    scenario: "archive"
+  },
+  {
     name: "segment-recorded-before-it-is-stored",
     about: "A segment is recorded before its object is put: a crash in between leaves rows that may leave for nowhere.",
     file: archive,
