@@ -5,6 +5,8 @@ import * as MemoryJournal from "#persistence/MemoryJournal.ts"
 import { it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 
@@ -141,6 +143,39 @@ describe("a zone whose pages are in the store", () => {
         yield* snapshotTaken
         expect(yield* harness.journal.service.snapshots(ZONE)).not.toEqual([])
         expect((yield* zone.report(false)).inodes).toBe(1501)
+      }
+    }))
+
+  it.scopedLive("lists a large directory with a few reads for each page of the listing", () =>
+    Effect.gen(function*() {
+      const { harness, read, snapshotTaken } = counting()
+      const first = yield* Scope.make()
+      const filled = yield* Scope.extend(harness.start({ snapshotEvents: 19_000 }), first)
+      yield* fill(filled, 0, 20_000, 2000)
+      yield* snapshotTaken
+      yield* Scope.close(first, Exit.void)
+      for (const plus of [false, true]) {
+        const zone = yield* harness.start({ memoryBytes: 2 ** 16 })
+        yield* zone.ready
+        const client = new TestClient(1)
+        const seen = new Set<string>()
+        read.times = 0
+        for (let end = false, after = ""; !end;) {
+          const [outcome] = yield* client.send(zone, ["readDirectory", {
+            inode: ROOT,
+            handle: 0,
+            after,
+            count: 8192,
+            plus
+          }])
+          const page = replyOf("readDirectory", outcome)
+          for (const { name } of page.entries) seen.add(name)
+          after = page.entries.at(-1)?.name ?? ""
+          end = page.end
+        }
+        expect(seen.size).toBe(20_000)
+        expect(read.times).toBeGreaterThan(2)
+        expect(read.times).toBeLessThan(60)
       }
     }))
 })

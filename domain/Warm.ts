@@ -38,14 +38,43 @@ export const warm = (state: ZoneState, event: Event): void => {
   }
 }
 
-/** The first absent page that each of these meets; none once all is there. What fails otherwise is not told. */
+/** Of the inodes of a listing so many are looked at together: neighbours have what else they have in one page. */
+const NEIGHBOURS = 16
+
+/**
+ * Asks for the absent pages that a listing of so many entries is about to meet: all leaves at once, then all pages of
+ * inodes, then of what else their attributes are made of. To be called once the listing has met one.
+ */
+export const warmListing = (
+  state: ZoneState,
+  directory: number,
+  after: ByteString,
+  entries: number,
+  plus: boolean
+): void => {
+  askFor(state.entries.absentAhead(directory, after, entries))
+  const inodes: Array<number> = []
+  state.entries.walk(directory, after, (_, inode) => inodes.push(inode) < entries)
+  askFor(state.table.absentOf(inodes))
+  if (!plus) return
+  inodes.sort((a, b) => a - b)
+  askFor([...missing(inodes.filter((_, index) => index % NEIGHBOURS === 0), (inode) => state.extras.warm(inode))])
+}
+
+const askFor = ([first, ...others]: ReadonlyArray<number>): void => {
+  if (first !== undefined) throw new PageFault(first, others)
+}
+
+/** The absent pages that each of these meets first; none once all is there. What fails otherwise is not told. */
 export const missing = <A>(items: Iterable<A>, meet: (item: A) => void): Set<number> => {
   const pages = new Set<number>()
   for (const item of items) {
     try {
       meet(item)
     } catch (cause) {
-      if (cause instanceof PageFault) pages.add(cause.page)
+      if (!(cause instanceof PageFault)) continue
+      pages.add(cause.page)
+      for (const page of cause.others) pages.add(page)
     }
   }
   return pages

@@ -10,6 +10,10 @@ import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
 import type { Name } from "#domain/Name.ts"
 import { type Operation, readOnly, refuse, reply } from "#domain/Operation.ts"
+import type { Inode } from "#domain/state/Inode.ts"
+import { PageFault } from "#domain/state/pages/Pages.ts"
+import type { ZoneState } from "#domain/state/ZoneState.ts"
+import { warmListing } from "#domain/Warm.ts"
 
 const request = Codec.struct({
   inode: Codec.inode,
@@ -50,25 +54,39 @@ export const readDirectory: Operation<Codec.Type<typeof request>, Codec.Type<typ
     if (open?.inode !== directory.number && !Access.permits(directory, context.who, Access.READ)) {
       return refuse(Errno.EACCES)
     }
-    const entries: Array<Codec.Type<typeof entry>> = []
     const countMax = Math.min(request.count, request.plus ? Limits.listingPlusMax : Limits.listingEntriesMax)
-    let bytes = 0
-    let end = true
-    directory.entries.walk(request.after, (name: Name, number) => {
-      if (entries.length >= countMax || bytes > Limits.listingBytesMax) {
-        end = false
-        return false
-      }
-      const inode = state.expect(number)
-      bytes += name.length + (request.plus ? PLUS_BYTES : ENTRY_BYTES)
-      const attributes = request.plus ? inode.attributes() : undefined
-      entries.push({ name, inode: number, type: Mode.direntType(inode.mode), attributes })
-      return true
-    })
-    return reply({ parent: directory.parent, entries, end })
+    try {
+      return reply(listed(state, directory, request, countMax))
+    } catch (cause) {
+      if (cause instanceof PageFault) warmListing(state, request.inode, request.after, countMax, request.plus)
+      throw cause
+    }
   },
   answer: readOnly
 }
 
 const ENTRY_BYTES = 12
 const PLUS_BYTES = 80
+
+const listed = (
+  state: ZoneState,
+  { entries: all, parent }: Inode,
+  { after, plus }: Codec.Type<typeof request>,
+  countMax: number
+): Codec.Type<typeof replied> => {
+  const entries: Array<Codec.Type<typeof entry>> = []
+  let bytes = 0
+  let end = true
+  all?.walk(after, (name: Name, number) => {
+    if (entries.length >= countMax || bytes > Limits.listingBytesMax) {
+      end = false
+      return false
+    }
+    const inode = state.expect(number)
+    bytes += name.length + (plus ? PLUS_BYTES : ENTRY_BYTES)
+    const attributes = plus ? inode.attributes() : undefined
+    entries.push({ name, inode: number, type: Mode.direntType(inode.mode), attributes })
+    return true
+  })
+  return { parent, entries, end }
+}

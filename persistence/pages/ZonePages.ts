@@ -139,7 +139,7 @@ export class ZonePages {
         return Effect.succeed(action())
       } catch (cause) {
         if (!(cause instanceof PageFault)) throw cause
-        return Effect.zipRight(this.load([cause.page, ...others()]), this.retry(action, others))
+        return Effect.zipRight(this.load([cause.page, ...cause.others, ...others()]), this.retry(action, others))
       }
     })
   }

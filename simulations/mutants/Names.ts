@@ -190,8 +190,8 @@ export const names: ReadonlyArray<Mutant> = [
     name: "listing-ends-early",
     about: "A page that is full says that nothing follows.",
     file: "domain/operations/ReadDirectory.ts",
-    find: "        end = false\n",
-    replace: "        end = entries.length >= countMax\n",
+    find: "      end = false\n",
+    replace: "      end = entries.length >= countMax\n",
     scenario: "hotter"
   },
   {

@@ -33,6 +33,8 @@ import { capacityFor, SLOT_BYTES_MAX } from "#domain/state/pages/Slab.ts"
 
 /** A run of so many insertions, each right behind the one before, is expected to go on. */
 const STREAK_RECORDS = 8
+/** What a leaf that nobody has looked into is taken to have. */
+const RECORDS_USUAL = 64
 /** A leaf of fewer records looks for a neighbour to merge with, if both have no more than the other two say. */
 const RECORDS_FEW = 43
 const RECORDS_MERGED_MAX = 96
@@ -253,6 +255,29 @@ export class EntryTree {
       interval = 0
       skipped = 0
     }
+  }
+
+  /** Absent leaves among those that a walk of so many entries from `after` on is about to meet. */
+  absentAhead(directory: number, after: ByteString, entries: number): Array<number> {
+    const { branches, pages } = this
+    // Where the next directory begins.
+    this.writeKey(directory + 1, "")
+    const end = branches.descend(this.key)
+    this.writeKey(directory, after)
+    const absent: Array<number> = []
+    let leaf = branches.descend(this.key)
+    const nodes = branches.nodes.slice()
+    const places = branches.places.slice()
+    for (let left = entries; leaf !== 0 && left > 0; leaf = leaf === end ? 0 : branches.next(nodes, places)) {
+      if (pages.isHere(leaf)) {
+        pages.locate(leaf)
+        left -= countOf(pages.bytes, pages.at)
+      } else {
+        absent.push(leaf)
+        left -= RECORDS_USUAL
+      }
+    }
+    return absent
   }
 
   /** The pages of the leaves in their order. The tree may not change meanwhile. */

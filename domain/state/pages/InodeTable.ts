@@ -91,6 +91,18 @@ export class InodeTable {
     if (page !== 0) this.pages.addressOf(page)
   }
 
+  /** The absent pages of these inodes. */
+  absentOf(inodes: ReadonlyArray<InodeNumber>): Array<number> {
+    const ranges = new Set<number>()
+    for (const inode of inodes) ranges.add(Math.floor(inode / RANKS))
+    const absent: Array<number> = []
+    for (const range of ranges) {
+      const page = this.index.get(range)
+      if (page !== 0 && !this.pages.isHere(page)) absent.push(page)
+    }
+    return absent
+  }
+
   /** Why these bytes are no folded page of such a table, or undefined. */
   static validate(bytes: Uint8Array, at: number, length: number): string | undefined {
     return Page.validate(bytes, at, length)

@@ -26,10 +26,13 @@ const isIndex = (kind: number): boolean => kind === PageKind.inodeRanges || kind
 export class PageFault extends Error {
   override readonly name = "PageFault"
   readonly page: number
+  /** Pages that will be wanted next, as far as that is known. */
+  readonly others: ReadonlyArray<number>
 
-  constructor(page: number) {
+  constructor(page: number, others: ReadonlyArray<number> = []) {
     super(`page ${page} is not in memory`)
     this.page = page
+    this.others = others
   }
 }
 
@@ -206,6 +209,11 @@ export class Pages {
   declare(page: number, kind: number): void {
     if (kind === PageKind.none) this.released.push(page)
     else this.kinds[page] = kind
+  }
+
+  /** Whether the page's bytes are in memory. */
+  isHere(page: number): boolean {
+    return this.addresses[page] !== 0
   }
 
   isAbsent(page: number): boolean {
