@@ -135,8 +135,8 @@ const answered = (
     // Without a session: what it held open then is not the caller's.
     return pages.retry(() => decider.decide({ ...message, session: 0 }, made), () => decider.missing(message))
   }).pipe(
+    Effect.zipLeft(pages.bound),
     Effect.map((decisions) => {
-      pages.bound()
       if (decisions === SESSION_ENDED) throw new Error("there is no session that could have ended")
       return MessageCodec.encodeReplies(
         message.commands.map((command, index) => isRead(command.operation) ? replyOf(decisions[index]) : READ_ONLY)

@@ -129,7 +129,7 @@ const replayTo = (pages: ZonePages, from: Chain.ChainHead, sequence: number) =>
         const problem = Chain.problemOf(head, cut) ?? (yield* applyAsking(pages, cut, new Map(), sequence))
         if (problem !== undefined) return yield* damaged(zone, head.sequence + 1, problem)
       }
-      pages.bound()
+      yield* pages.bound
       if (cut !== undefined || rows.length === 0) return
     }
   })

@@ -235,7 +235,7 @@ export const make = (
             const answer = Effect.onError(report(active, work.digest), fall([work], undefined))
             work.resume(Effect.succeed(yield* answer))
           }
-          active.takeTurn()
+          active.beginSnapshot()
           yield* snapshotIfDue(active)
           yield* active.pages.bound
         }))
@@ -382,7 +382,7 @@ export const make = (
     const takeSnapshot = (active: Activation) =>
       Effect.gen(function*() {
         const begun = yield* Deferred.make<Chain.ChainHead>()
-        active.turn = begun
+        active.beginning = begun
         // If there is no room for it, what fills the mailbox wakes the zone as well.
         mailbox.offer({ _tag: "Turn", bytes: 0 })
         const head = yield* Deferred.await(begun)
@@ -516,7 +516,7 @@ class Activation {
   isTaking = false
   snapshotAfter = 0
   /** Who waits for a snapshot to begin, and is told what it is of. */
-  turn: Deferred.Deferred<Chain.ChainHead> | undefined
+  beginning: Deferred.Deferred<Chain.ChainHead> | undefined
   /** Lease of the runner that it was claimed under. */
   readonly term: number
   readonly backlog = new Archiver.Backlog()
@@ -545,12 +545,12 @@ class Activation {
   }
 
   /** Begins the snapshot whose turn it is. Only between two batches. */
-  takeTurn(): void {
-    const { head, turn } = this
-    if (turn === undefined) return
-    this.turn = undefined
+  beginSnapshot(): void {
+    const { beginning, head } = this
+    if (beginning === undefined) return
+    this.beginning = undefined
     this.taking = this.snapshots.begin(head)
-    Deferred.unsafeDone(turn, Effect.succeed(head))
+    Deferred.unsafeDone(beginning, Effect.succeed(head))
   }
 
   /** Returns while a snapshot under way can keep what the next batch changes. */

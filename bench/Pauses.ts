@@ -127,6 +127,7 @@ class Run {
     snapshotEvents: Number.POSITIVE_INFINITY,
     archive: Archiver.keeping(undefined),
     archivers: Effect.unsafeMakeSemaphore(1),
+    snapshots: Effect.unsafeMakeSemaphore(1),
     memoryBytes: MEMORY_BYTES,
     idle: Duration.hours(1)
   }
