@@ -1,4 +1,8 @@
 /** What this machine does at best at this moment: the floors that a benchmark's figures stand on. */
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import { join } from "node:path"
+
 /** Milliseconds that the work takes. */
 export const millisOf = (work: () => void): number => {
   const start = process.hrtime.bigint()
@@ -41,3 +45,47 @@ export const foldsPerSecond = (): number => {
   })
   return events / (millis / 1000)
 }
+
+/** Microseconds of half of all syncs at most: 8 KiB written to a new file in the folder, then fdatasync. */
+export const fdatasyncMicros = (folder: string): number => {
+  const file = join(folder, `fdatasync.${process.pid}`)
+  const page = Buffer.alloc(8192, 1)
+  const handle = Fs.openSync(file, "wx")
+  try {
+    const micros = Array.from({ length: 200 }, () =>
+      millisOf(() => {
+        Fs.writeSync(handle, page)
+        Fs.fdatasyncSync(handle)
+      }) * 1000)
+    return middleOf(micros)
+  } finally {
+    Fs.closeSync(handle)
+    Fs.rmSync(file)
+  }
+}
+
+/** Microseconds of half of all round trips at most: a few bytes over loopback TCP to this same process and back. */
+export const loopbackMicros = async (): Promise<number> => {
+  const server = Net.createServer({ noDelay: true }, (socket) => void socket.pipe(socket))
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as Net.AddressInfo
+  const socket = Net.connect({ host: "127.0.0.1", port, noDelay: true })
+  const message = Buffer.alloc(64, 1)
+  const micros: Array<number> = []
+  try {
+    for (let trip = 0; trip < 2000; trip++) {
+      const start = process.hrtime.bigint()
+      await new Promise((resolve, reject) => {
+        socket.once("data", resolve).once("error", reject)
+        socket.write(message, () => void socket.off("error", reject))
+      })
+      micros.push(Number(process.hrtime.bigint() - start) / 1e3)
+    }
+  } finally {
+    socket.destroy()
+    server.close()
+  }
+  return middleOf(micros)
+}
+
+const middleOf = (values: Array<number>): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0

@@ -13,6 +13,21 @@ export interface BenchOptions {
   readonly tree?: string
 }
 
+/** A benchmark cannot be run as asked, or did not come to its end; the message is for people. */
+export class BenchEnded extends Error {
+  override readonly name = "BenchEnded"
+  /** Exit code of the command: 1 failed, 2 wrong usage, 130 interrupted. */
+  readonly code: number
+
+  constructor(message: string, code: number) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** The options are wrong. */
+export const refused = (message: string): BenchEnded => new BenchEnded(message, 2)
+
 /** Runs a benchmark; `say` tells how far it is. */
 export type Bench = (options: BenchOptions, say: (line: string) => void) => Promise<Report>
 

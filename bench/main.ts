@@ -4,15 +4,17 @@
  */
 import { engine } from "#bench/Engine.ts"
 import { load } from "#bench/Load.ts"
+import { mdtest } from "#bench/mdtest/Mdtest.ts"
 import { memory } from "#bench/Memory.ts"
 import { pauses } from "#bench/Pauses.ts"
 import { recovery } from "#bench/Recovery.ts"
 import { replay } from "#bench/Replay.ts"
-import { type Bench, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
+import { type Bench, BenchEnded, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
 
 const benches = new Map<string, Bench>([
   ["engine", engine],
   ["load", load],
+  ["mdtest", mdtest],
   ["memory", memory],
   ["pauses", pauses],
   ["recovery", recovery],
@@ -51,4 +53,10 @@ const main = async (options: MainOptions): Promise<number> => {
 
 const tell = (line: string): void => void process.stderr.write(`${line}\n`)
 
-process.exitCode = await main(JSON.parse(process.argv[2] ?? "{}") as MainOptions)
+try {
+  process.exitCode = await main(JSON.parse(process.argv[2] ?? "{}") as MainOptions)
+} catch (cause) {
+  if (!(cause instanceof BenchEnded)) throw cause
+  tell(`cadastre: ${cause.message}`)
+  process.exitCode = cause.code
+}

@@ -8,6 +8,12 @@ const wholeNumber = (what: string) => (text: string): number => {
   return Number(text)
 }
 
+const between = (least: number, most: number) => (text: string): number => {
+  const value = wholeNumber(`${least} to ${most}`)(text)
+  if (value < least || value > most) throw new Error(`${least} to ${most} is wanted`)
+  return value
+}
+
 const recursive = { flags: "-r, --recursive", description: "folders with all that is in them" }
 const quiet = { flags: "-q, --quiet", description: "no progress" }
 const at = { flags: "--at <time>", description: "as it was: a time, an age as 15m, or the number of an event" }
@@ -486,6 +492,59 @@ export const commands: ReadonlyArray<Command> = [
     examples: ["cadastre bench engine --files 1000000", "cadastre bench memory --json", "cadastre bench replay"],
     connects: false,
     load: () => import("#cli/commands/Bench.ts")
+  },
+  {
+    name: "bench mdtest",
+    summary: "the phases and the table of mdtest, on a whole cluster of its own or one that runs",
+    options: [
+      { flags: "-n, --items <n>", description: "items of each task (200000)", parse: between(1, 1e11) },
+      {
+        flags: "-I, --items-per-directory <n>",
+        description: "of each task; as many trees as it takes",
+        parse: between(1, 1e9)
+      },
+      {
+        flags: "-b, --branching <n>",
+        description: "subdirectories of each directory of a tree (1)",
+        parse: between(1, 1000)
+      },
+      { flags: "-z, --depth <n>", description: "levels of subdirectories (0)", parse: between(0, 100) },
+      { flags: "-i, --iterations <n>", description: "how often to do all of it (1)", parse: between(1, 1000) },
+      { flags: "-u, --unique", description: "each task in trees of its own" },
+      { flags: "-F, --files-only", description: "no directories but the trees'" },
+      { flags: "-D, --directories-only", description: "no files" },
+      { flags: "-C, --create-only", description: "create and leave it; with -T, -E, -r those as well" },
+      { flags: "-T, --stat-only", description: "stat what -C left" },
+      { flags: "-E, --read-only", description: "read what -C left" },
+      { flags: "-r, --remove-only", description: "remove what -C left" },
+      { flags: "-w, --write <bytes>", description: "bytes of each file (0)", parse: between(0, 1024 * 1024) },
+      { flags: "--tasks <n>", description: "processes that work (2)", parse: between(1, 256) },
+      { flags: "--callers <n>", description: "requests that each task has under way (8)", parse: between(1, 65_536) },
+      { flags: "--batch <n>", description: "items of a request (256)", parse: between(1, 4096) },
+      {
+        flags: "--zones <n>",
+        description: "zones to spread it over (1; all of a cluster that runs)",
+        parse: between(1, 1024)
+      },
+      { flags: "--runners <n>", description: "runner processes of its own cluster (1)", parse: between(1, 64) },
+      { flags: "--connect <host:port>", description: "use the cluster there, several runners with commas" },
+      { flags: "--data <folder>", description: "use the cluster that `up` serves from there" },
+      {
+        flags: "--secret-file <file>",
+        description: "the secret of --connect [$CADASTRE_SECRET_FILE, $CADASTRE_SECRET]"
+      },
+      { flags: "--record <file>", description: "append a line of JSON each second" },
+      { flags: "--profile <folder>", description: "leave CPU profiles of tasks and runners there" },
+      json
+    ],
+    examples: [
+      "cadastre bench mdtest",
+      "cadastre bench mdtest -n 10000 --batch 1 --callers 64",
+      "cadastre bench mdtest -F -n 1000000 --zones 16 --json",
+      "cadastre bench mdtest -F -C -n 50000000 -I 1000000 --record run.jsonl"
+    ],
+    connects: false,
+    load: () => import("#cli/commands/BenchMdtest.ts")
   },
   {
     name: "chaos",

@@ -1,0 +1,165 @@
+/**
+ * `bench mdtest`: the phases and the table of the well-known mdtest, over the client SDK: tasks that are processes of
+ * their own create, stat, read and remove directories and files in the zones of a whole cluster. Clients keep no
+ * attributes: every stat travels to its zone.
+ */
+import { fdatasyncMicros, loopbackMicros } from "#bench/Floors.ts"
+import * as Cluster from "#bench/mdtest/Cluster.ts"
+import { type GivenOptions, type MdtestOptions, optionsOf, type Shape } from "#bench/mdtest/Options.ts"
+import { phases, selected } from "#bench/mdtest/Phases.ts"
+import * as Plan from "#bench/mdtest/Plan.ts"
+import { Run } from "#bench/mdtest/Run.ts"
+import { cpuMicros, type Kind, kinds, type PhaseResult, spreadOf, summaryOf } from "#bench/mdtest/Summary.ts"
+import * as TaskProcess from "#bench/mdtest/TaskProcess.ts"
+import { type Bench, BenchEnded, refused, type Report } from "#bench/Report.ts"
+import * as Client from "#client/Client.ts"
+import { root } from "#domain/Credentials.ts"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { hostname, tmpdir } from "node:os"
+
+export const mdtest: Bench = (given, say) => {
+  const options = optionsOf(given as GivenOptions)
+  return untilSignalled(Effect.scoped(Effect.flatMap(
+    clusterOf(options, say),
+    (cluster) => measure(options, cluster, say)
+  )))
+}
+
+/** Runs it; a signal interrupts it, and everything that it started is put away. */
+const untilSignalled = async <A, E extends { readonly message: string }>(main: Effect.Effect<A, E>): Promise<A> => {
+  const controller = new AbortController()
+  const interrupt = (): void => controller.abort()
+  process.on("SIGINT", interrupt)
+  process.on("SIGTERM", interrupt)
+  try {
+    const exit = await Effect.runPromiseExit(main, { signal: controller.signal })
+    if (exit._tag === "Success") return exit.value
+    if (Cause.isInterruptedOnly(exit.cause)) throw new BenchEnded("mdtest: interrupted", 130)
+    const failure = Cause.failureOption(exit.cause)
+    if (failure._tag === "None") throw Cause.squash(exit.cause)
+    throw failure.value instanceof BenchEnded ? failure.value : new BenchEnded(`mdtest: ${failure.value.message}`, 1)
+  } finally {
+    process.off("SIGINT", interrupt)
+    process.off("SIGTERM", interrupt)
+  }
+}
+
+type ClusterError = BenchEnded | Cluster.OwnError
+
+const clusterOf = (
+  options: MdtestOptions,
+  say: (line: string) => void
+): Effect.Effect<Cluster.Cluster, ClusterError, Scope.Scope> => {
+  const { connect, data, profile, runners, secretFile, zones } = options
+  if (data !== undefined) return Effect.try({ try: () => Cluster.ofFolder(data), catch: asEnded })
+  if (connect !== undefined) return Effect.try({ try: () => Cluster.at(connect, secretFile), catch: asEnded })
+  return Cluster.own({ zones: zones ?? 1, runners, profile, say })
+}
+
+const asEnded = (cause: unknown): BenchEnded => {
+  if (cause instanceof BenchEnded) return cause
+  throw cause
+}
+
+const RETRY = Duration.seconds(10)
+
+/** The run's shape, once the cluster has told how many zones it has. */
+const shapeOf = ({ itemsGiven, shape, zones }: MdtestOptions, { endpoints, secret }: Cluster.Cluster) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { info } = yield* Client.make({
+      endpoints,
+      secret: Redacted.make(secret),
+      who: root,
+      descriptor: { client: "cadastre-mdtest", host: hostname(), user: "root", uid: 0, pid: process.pid },
+      retryFor: RETRY
+    })
+    if (zones !== undefined && zones > info.zones) {
+      return yield* Effect.fail(refused(`mdtest: --zones ${zones}: the cluster has ${info.zones}`))
+    }
+    const rest = { ...shape, zones: zones ?? info.zones }
+    const whole: Shape = { ...rest, items: itemsGiven ?? Plan.itemsFor(rest, shape.itemsPerDirectory ?? 1) }
+    return whole
+  }))
+
+const measure = (options: MdtestOptions, cluster: Cluster.Cluster, say: (line: string) => void) =>
+  Effect.gen(function*() {
+    const shape = yield* shapeOf(options, cluster)
+    const beside = {
+      fdatasyncMicros: fdatasyncMicros(cluster.folder ?? tmpdir()),
+      loopbackRoundTripMicros: yield* Effect.promise(loopbackMicros)
+    }
+    say(describe(shape))
+    const tasks = yield* Effect.all(
+      Array.from({ length: shape.tasks }, (_, task) =>
+        TaskProcess.start(
+          { kind: "errand", task, shape, endpoints: cluster.endpoints, secret: cluster.secret },
+          options.profile
+        )),
+      { concurrency: "unbounded" }
+    )
+    const run = new Run(cluster, tasks, options.record, say)
+    yield* iterate(run, options)
+    const memory = run.peakMemory()
+    yield* Effect.forEach(tasks, ({ end }) => end, { discard: true, concurrency: "unbounded" })
+    for (const line of summaryOf(run.results(), options.iterations)) say(line)
+    return reportOf(run, memory, beside)
+  })
+
+/** As mdtest does: all phases of an iteration, then the next one's in another directory. */
+const iterate = (run: Run, { iterations, selection }: MdtestOptions) =>
+  Effect.gen(function*() {
+    for (let iteration = 0; iteration < iterations; iteration++) {
+      if (selection.create) yield* run.prepare("setUp", iteration)
+      yield* run.prepare(selection.create ? "openTest" : "openTrees", iteration)
+      for (const phase of selected(selection)) {
+        yield* run.phase(phase, iteration)
+        if (phase === "treeCreation") yield* run.prepare("openTrees", iteration)
+      }
+      if (selection.remove) yield* run.prepare("tearDown", iteration)
+    }
+  })
+
+const describe = (shape: Shape): string => {
+  const { directories, itemsPerDirectory, trees } = Plan.treesOf(shape)
+  return `${shape.tasks} tasks x ${shape.items} items in ${shape.zones} zone(s); ${shape.callers} callers a task, ` +
+    `${shape.batch} items a request; ${shape.unique ? "trees of each task's own" : "shared trees"}: ${trees} a zone, ` +
+    `${directories} directories each, ${itemsPerDirectory} items of a task in each`
+}
+
+const reportOf = (
+  run: Run,
+  memory: Readonly<Partial<Record<Kind, number>>>,
+  beside: Readonly<Record<string, number>>
+): Report => {
+  const figures: Record<string, number> = {}
+  const ratios: Record<string, number> = {}
+  for (const result of run.results()) Object.assign(figures, figuresOf(result))
+  for (const kind of kinds) {
+    const bytes = memory[kind]
+    if (bytes !== undefined) figures[`peakMib${capital(kind)}`] = bytes / 2 ** 20
+  }
+  Object.assign(figures, run.journalPerFile())
+  const creates = figures["createsPerSecond"]
+  const syncs = 1e6 / (beside["fdatasyncMicros"] ?? 1)
+  if (creates !== undefined) ratios["createsOverSyncs"] = creates / syncs
+  return { bench: "mdtest", figures, beside, ratios }
+}
+
+const figuresOf = (result: PhaseResult): Readonly<Record<string, number>> => {
+  const { key } = phases[result.phase]
+  const figures: Record<string, number> = { [`${key}sPerSecond`]: spreadOf(result.rates).mean }
+  for (const [share, name] of [[0.5, "P50"], [0.99, "P99"], [0.999, "P999"]] as const) {
+    figures[`${key}${name}Micros`] = result.latencies.quantile(share)
+  }
+  for (const kind of kinds) {
+    const micros = cpuMicros(result, kind)
+    if (micros !== undefined) figures[`${key}CpuMicros${capital(kind)}`] = micros
+  }
+  return figures
+}
+
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
