@@ -28,6 +28,7 @@ export interface JournalSize {
   readonly payloadBytes: number
   /** The table with its index, as Postgres keeps it. */
   readonly tableBytes: number
+  readonly rows: number
   /** Postgres's own log, all that it ever wrote. */
   readonly walBytes: number
 }
@@ -99,15 +100,15 @@ export const own = (options: OwnOptions): Effect.Effect<Cluster, OwnError, Scope
       postgresPid: yield* postgres.pid,
       folder,
       journalSize: Effect.map(query("measure the journal", SIZES), ([row]) => {
-        const [payloadBytes = 0, tableBytes = 0, walBytes = 0] = (row ?? []).map(Number)
-        return { payloadBytes, tableBytes, walBytes }
+        const [payloadBytes = 0, rows = 0, tableBytes = 0, walBytes = 0] = (row ?? []).map(Number)
+        return { payloadBytes, rows, tableBytes, walBytes }
       })
     }
   })
 
 /** The length of a payload is known without reading it. */
-const SIZES = `select coalesce((select sum(octet_length(payload)) from cadastre.journal), 0)::text,
-  pg_total_relation_size('cadastre.journal')::text, (pg_current_wal_lsn() - '0/0')::text`
+const SIZES = `select coalesce(sum(octet_length(payload)), 0)::text, count(*)::text,
+  pg_total_relation_size('cadastre.journal')::text, (pg_current_wal_lsn() - '0/0')::text from cadastre.journal`
 
 /** The settings of `cadastre up`, which are those of a runner that is told no others. */
 const environmentOf = (

@@ -51,7 +51,8 @@ export const drive = <Lane extends DrivenLane, E>(
     let sent = 0
     /** Takes the next request, and tells whether there is one. */
     const take = (): boolean => {
-      while (next < requests && failed === undefined) {
+      if (failed !== undefined) return false
+      while (next < requests) {
         const request = next++
         lane = lanes[request % lanes.length] as Lane
         from = Math.floor(request / lanes.length) * batch

@@ -5,7 +5,7 @@
  */
 import { fdatasyncMicros, loopbackMicros } from "#bench/Floors.ts"
 import * as Cluster from "#bench/mdtest/Cluster.ts"
-import { type GivenOptions, type MdtestOptions, optionsOf, type Shape } from "#bench/mdtest/Options.ts"
+import { DIRECTORIES_MAX, type GivenOptions, type MdtestOptions, optionsOf, type Shape } from "#bench/mdtest/Options.ts"
 import { phases, selected } from "#bench/mdtest/Phases.ts"
 import * as Plan from "#bench/mdtest/Plan.ts"
 import { Run } from "#bench/mdtest/Run.ts"
@@ -19,14 +19,26 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
 import { hostname, tmpdir } from "node:os"
 
 export const mdtest: Bench = (given, say) => {
   const options = optionsOf(given as GivenOptions)
+  checkRecord(options.record)
   return untilSignalled(Effect.scoped(Effect.flatMap(
     clusterOf(options, say),
     (cluster) => measure(options, cluster, say)
   )))
+}
+
+/** Better now than after hours. */
+const checkRecord = (file: string | undefined): void => {
+  if (file === undefined) return
+  try {
+    Fs.appendFileSync(file, "")
+  } catch (cause) {
+    throw refused(`mdtest: --record: ${(cause as Error).message}`)
+  }
 }
 
 /** Runs it; a signal interrupts it, and everything that it started is put away. */
@@ -82,6 +94,13 @@ const shapeOf = ({ itemsGiven, shape, zones }: MdtestOptions, { endpoints, secre
     }
     const rest = { ...shape, zones: zones ?? info.zones }
     const whole: Shape = { ...rest, items: itemsGiven ?? Plan.itemsFor(rest, shape.itemsPerDirectory ?? 1) }
+    const known = Plan.directoriesOfTask(whole, 0)
+    if (known > DIRECTORIES_MAX) {
+      const mend = "fewer items, more of them in a directory (-I), or a smaller tree (-b, -z)"
+      return yield* Effect.fail(
+        refused(`mdtest: a task would need ${known} directories, at most ${DIRECTORIES_MAX}: ${mend}`)
+      )
+    }
     return whole
   }))
 
@@ -146,6 +165,8 @@ const reportOf = (
   const creates = figures["createsPerSecond"]
   const syncs = 1e6 / (beside["fdatasyncMicros"] ?? 1)
   if (creates !== undefined) ratios["createsOverSyncs"] = creates / syncs
+  const first = figures["createsPerSecondFirstTenth"]
+  if (first !== undefined) ratios["lastTenthOverFirst"] = (figures["createsPerSecondLastTenth"] ?? 0) / first
   return { bench: "mdtest", figures, beside, ratios }
 }
 
@@ -154,6 +175,11 @@ const figuresOf = (result: PhaseResult): Readonly<Record<string, number>> => {
   const figures: Record<string, number> = { [`${key}sPerSecond`]: spreadOf(result.rates).mean }
   for (const [share, name] of [[0.5, "P50"], [0.99, "P99"], [0.999, "P999"]] as const) {
     figures[`${key}${name}Micros`] = result.latencies.quantile(share)
+  }
+  const { tenths } = result
+  if (tenths !== undefined) {
+    figures[`${key}sPerSecondFirstTenth`] = tenths[0] ?? 0
+    figures[`${key}sPerSecondLastTenth`] = tenths.at(-1) ?? 0
   }
   for (const kind of kinds) {
     const micros = cpuMicros(result, kind)

@@ -4,6 +4,7 @@
  */
 import { type BenchOptions, refused } from "#bench/Report.ts"
 import { Limits } from "#domain/Limits.ts"
+import * as Path from "node:path"
 
 /** As they come from the command line; the short ones by mdtest's letters. */
 export interface GivenOptions extends BenchOptions {
@@ -84,7 +85,7 @@ const CALLERS = 8
 const BATCH = 256
 /** An item takes two commands at most, and a request fits into one message. */
 const BATCH_MAX = Limits.messageCommandsMax / 2
-export const ITEMS_MAX = 1e11
+/** Directories whose inodes a task remembers. */
 export const DIRECTORIES_MAX = 1_000_000
 
 /** The run's options, or a refusal that says what to change. */
@@ -108,7 +109,7 @@ export const optionsOf = (given: GivenOptions): MdtestOptions => {
   if (foreign && given.runners !== undefined) {
     refuse("--runners is for a cluster of the run's own, without --connect and --data")
   }
-  if (!foreign && given.secretFile !== undefined) refuse("--secret-file is for --connect")
+  if (given.connect === undefined && given.secretFile !== undefined) refuse("--secret-file is for --connect")
   if (one && given.createOnly !== true && !foreign) {
     refuse("-T, -E and -r need what -C left: name that cluster with --connect or --data, or give -C as well")
   }
@@ -142,8 +143,8 @@ export const optionsOf = (given: GivenOptions): MdtestOptions => {
     connect: given.connect,
     data: given.data,
     secretFile: given.secretFile,
-    record: given.record,
-    profile: given.profile
+    record: given.record === undefined ? undefined : Path.resolve(given.record),
+    profile: given.profile === undefined ? undefined : Path.resolve(given.profile)
   }
 }
 

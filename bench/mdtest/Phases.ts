@@ -53,48 +53,53 @@ export type ItemPhase = Exclude<PhaseName, "treeCreation" | "treeRemoval">
 
 /** How the commands of a task's items are made in a phase. */
 export const builderOf = (phase: ItemPhase, task: number, renamed: boolean, who: Credentials): Build => {
-  const nameOf = renamed ? Plan.renamedName : Plan.directoryName
+  const file = Plan.filePrefix(task)
+  const directory = Plan.directoryPrefix(task)
+  const suffix = renamed ? Plan.RENAMED : ""
   switch (phase) {
     case "directoryCreation": {
       const ask = asker("makeDirectory", who)
       return (calls, parent, item) =>
-        void calls.push(ask({ parent, name: Plan.directoryName(task, item), mode: DIRECTORY_MODE, umask: 0 }))
+        void calls.push(ask({ parent, name: directory + item, mode: DIRECTORY_MODE, umask: 0 }))
     }
     case "directoryStat": {
       const ask = asker("lookup", who)
-      return (calls, parent, item) => void calls.push(ask({ parent, name: nameOf(task, item) }))
+      return (calls, parent, item) => void calls.push(ask({ parent, name: directory + item + suffix }))
     }
     case "directoryRename": {
       const ask = asker("rename", who)
       return (calls, parent, item) => {
-        const fromName = Plan.directoryName(task, item)
-        const toName = Plan.renamedName(task, item)
+        const fromName = directory + item
+        const toName = fromName + Plan.RENAMED
         calls.push(ask({ fromParent: parent, fromName, toParent: parent, toName, mode: "keep" }))
       }
     }
     case "directoryRemoval": {
       const ask = asker("removeDirectory", who)
-      return (calls, parent, item) => void calls.push(ask({ parent, name: nameOf(task, item) }))
+      return (calls, parent, item) => void calls.push(ask({ parent, name: directory + item + suffix }))
     }
     case "fileCreation": {
       const ask = asker("create", who)
-      const how = { mode: FILE_MODE, umask: 0, exclusive: true, truncate: false, access: 0 }
-      return (calls, parent, item) => void calls.push(ask({ parent, name: Plan.fileName(task, item), ...how }))
+      // Written out: to spread what is always the same would cost more than the rest of this.
+      return (calls, parent, item) =>
+        void calls.push(
+          ask({ parent, name: file + item, mode: FILE_MODE, umask: 0, exclusive: true, truncate: false, access: 0 })
+        )
     }
     case "fileStat": {
       const ask = asker("lookup", who)
-      return (calls, parent, item) => void calls.push(ask({ parent, name: Plan.fileName(task, item) }))
+      return (calls, parent, item) => void calls.push(ask({ parent, name: file + item }))
     }
     case "fileRead": {
       const find = asker("lookup", who)
       const read = asker("readExtents", who)
       // The inode that the command before it finds.
       const all = { inode: -1, handle: 0, offset: 0, length: Limits.fileBytesMax }
-      return (calls, parent, item) => void calls.push(find({ parent, name: Plan.fileName(task, item) }), read(all))
+      return (calls, parent, item) => void calls.push(find({ parent, name: file + item }), read(all))
     }
     case "fileRemoval": {
       const ask = asker("unlink", who)
-      return (calls, parent, item) => void calls.push(ask({ parent, name: Plan.fileName(task, item) }))
+      return (calls, parent, item) => void calls.push(ask({ parent, name: file + item }))
     }
   }
 }

@@ -28,7 +28,9 @@ export interface Trees {
 
 /** Zones in which a task works: all of them where trees are shared, its part where they are its own. */
 const zonesOf = ({ tasks, unique, zones }: Shape, task: number): ReadonlyArray<number> => {
-  if (!unique) return Array.from({ length: zones }, (_, zone) => zone)
+  // Each begins elsewhere, so that they do not all ask one zone at a time.
+  const first = Math.floor((task * zones) / tasks)
+  if (!unique) return Array.from({ length: zones }, (_, n) => (first + n) % zones)
   if (zones <= tasks) return [task % zones]
   const own: Array<number> = []
   for (let zone = task; zone < zones; zone += tasks) own.push(zone)
@@ -61,6 +63,12 @@ export const treesOf = (shape: Shape): Trees => {
   return { trees: Math.max(1, Math.ceil(items / (itemsPerDirectory * directories))), directories, itemsPerDirectory }
 }
 
+/** Directories that one task must know. */
+export const directoriesOfTask = (shape: Shape, task: number): number => {
+  const { directories, trees } = treesOf(shape)
+  return trees * directories * zonesOf(shape, task).length
+}
+
 /** Items of a task where only a directory's are given: one tree in each of its zones is filled. */
 export const itemsFor = (shape: Omit<Shape, "items">, itemsPerDirectory: number): number =>
   itemsPerDirectory * directoriesOf(shape.branching, shape.depth) * lanesLeast({ ...shape, items: 0 })
@@ -89,6 +97,7 @@ export const levelOf = ({ directories, trees }: Trees, branching: number, depth:
 
 export const testName = (iteration: number): string => `test-dir.${iteration}`
 export const treeName = (owner: number, directory: number): string => `mdtest_tree.${owner}.${directory}`
-export const fileName = (task: number, item: number): string => `file.mdtest.${task}.${item}`
-export const directoryName = (task: number, item: number): string => `dir.mdtest.${task}.${item}`
-export const renamedName = (task: number, item: number): string => `dir.mdtest.${task}.${item}-renamed`
+/** What comes before the number of an item in its name, and after it where the rename phase was. */
+export const filePrefix = (task: number): string => `file.mdtest.${task}.`
+export const directoryPrefix = (task: number): string => `dir.mdtest.${task}.`
+export const RENAMED = "-renamed"

@@ -3,8 +3,10 @@ import type { Cluster, JournalSize } from "#bench/mdtest/Cluster.ts"
 import { Histogram } from "#bench/mdtest/Histogram.ts"
 import { type PhaseName, phases, type UntimedName } from "#bench/mdtest/Phases.ts"
 import { cpuSeconds, heldBytes, peakBytes, treeBytes } from "#bench/mdtest/Processes.ts"
+import { lineOf, type RecordedLine } from "#bench/mdtest/Recorded.ts"
 import { type Kind, kinds, type PhaseResult } from "#bench/mdtest/Summary.ts"
 import type { TaskFailed, TaskProcess } from "#bench/mdtest/TaskProcess.ts"
+import { type Sample, tenthsOf } from "#bench/mdtest/Tenths.ts"
 import type { Done } from "#bench/mdtest/Wire.ts"
 import type { DatabaseError } from "#persistence/Database.ts"
 import * as Duration from "effect/Duration"
@@ -17,8 +19,11 @@ interface Tally {
   items: number
   readonly latencies: Histogram
   readonly cpuSeconds: Partial<Record<Kind, number>>
+  /** Of the last iteration that took long enough. */
+  tenths: ReadonlyArray<number> | undefined
 }
 
+const SAMPLES_MAX = 16_384
 const TICK = Duration.seconds(1)
 /** Ticks between two lines of progress where they do not overwrite each other. */
 const TICKS_A_LINE = 10
@@ -32,7 +37,7 @@ export class Run {
   private readonly pids: Readonly<Record<Kind, ReadonlyArray<number>>>
   private postgresBytes = 0
   /** What creating files added to the journal, and how many they were. */
-  private readonly journal = { files: 0, payloadBytes: 0, tableBytes: 0, walBytes: 0 }
+  private readonly journal = { files: 0, payloadBytes: 0, rows: 0, tableBytes: 0, walBytes: 0 }
   private renamed = false
 
   /** `record`: a file that gets a line of JSON each second. */
@@ -63,7 +68,8 @@ export class Run {
       const tally = this.tallyOf(phase)
       const journalBefore = phase === "fileCreation" ? yield* this.cluster.journalSize : undefined
       const cpuBefore = this.cpu()
-      const done = yield* Effect.raceFirst(this.order(phase, iteration), this.watch(phase, iteration))
+      const samples: Array<Sample> = []
+      const done = yield* Effect.raceFirst(this.order(phase, iteration), this.watch(phase, iteration, samples))
       const cpuAfter = this.cpu()
       const items = done.reduce((sum, one) => sum + one.items, 0)
       const begun = Math.min(...done.map((one) => one.begun))
@@ -76,6 +82,7 @@ export class Run {
           tally.cpuSeconds[kind] = (tally.cpuSeconds[kind] ?? 0) + cpuAfter[kind] - cpuBefore[kind]
         }
       }
+      tally.tenths = tenthsOf([...samples, { seconds, items }]) ?? tally.tenths
       this.write({ phase, iteration, seconds, items, ended: true })
       this.postgresBytes = Math.max(this.postgresBytes, ...this.pids.postgres.map(treeBytes))
       if (journalBefore !== undefined) this.grew(items, journalBefore, yield* this.cluster.journalSize)
@@ -102,11 +109,12 @@ export class Run {
 
   /** Nothing where it is not known. */
   journalPerFile(): Readonly<Record<string, number>> {
-    const { files, payloadBytes, tableBytes, walBytes } = this.journal
+    const { files, payloadBytes, rows, tableBytes, walBytes } = this.journal
     return files === 0 ? {} : {
       journalBytesPerFile: payloadBytes / files,
       journalTableBytesPerFile: tableBytes / files,
-      walBytesPerFile: walBytes / files
+      walBytesPerFile: walBytes / files,
+      createsPerJournalRow: files / rows
     }
   }
 
@@ -117,8 +125,8 @@ export class Run {
     })
   }
 
-  /** Tells each second how far the phase is, for ever. */
-  private watch(phase: PhaseName, iteration: number): Effect.Effect<never> {
+  /** Tells each second how far the phase is, for ever, and keeps it in `samples`. */
+  private watch(phase: PhaseName, iteration: number, samples: Array<Sample>): Effect.Effect<never> {
     const begun = performance.now()
     let ticks = 0
     let itemsBefore = 0
@@ -126,6 +134,9 @@ export class Run {
       ticks++
       const seconds = (performance.now() - begun) / 1000
       const items = this.tasks.reduce((sum, task) => sum + task.items(), 0)
+      samples.push({ seconds, items })
+      // Half as fine rather than without a bound.
+      if (samples.length > SAMPLES_MAX) samples.splice(0, samples.length, ...samples.filter((_, at) => at % 2 === 1))
       this.write({ phase, iteration, seconds, items, ended: false })
       const rate = Math.round((items - itemsBefore) / (process.stderr.isTTY ? 1 : TICKS_A_LINE))
       if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${this.progress(phase, items, rate)}\r`)
@@ -139,20 +150,16 @@ export class Run {
     return `  ${phases[phase].title}: ${items.toLocaleString("en")}, ${rate.toLocaleString("en")} a second`
   }
 
-  private write(line: {
-    readonly phase: PhaseName
-    readonly iteration: number
-    readonly seconds: number
-    readonly items: number
-    readonly ended: boolean
-  }): void {
+  private write(line: Omit<RecordedLine, "cpuSeconds" | "runnerBytes" | "taskBytes">): void {
     if (this.record === undefined) return
     const bytesOf = (kind: Kind) => this.pids[kind].reduce((sum, pid) => sum + heldBytes(pid), 0)
-    const cpu = this.cpu()
-    appendFileSync(
-      this.record,
-      `${JSON.stringify({ ...line, runnerBytes: bytesOf("runners"), taskBytes: bytesOf("tasks"), cpuSeconds: cpu })}\n`
-    )
+    const recorded = {
+      ...line,
+      cpuSeconds: this.cpu(),
+      runnerBytes: bytesOf("runners"),
+      taskBytes: bytesOf("tasks")
+    }
+    appendFileSync(this.record, lineOf(recorded))
   }
 
   private cpu(): Readonly<Record<Kind, number>> {
@@ -163,7 +170,10 @@ export class Run {
   private tallyOf(phase: PhaseName): Tally {
     let tally = this.tallies.get(phase)
     if (tally === undefined) {
-      this.tallies.set(phase, tally = { phase, rates: [], items: 0, latencies: new Histogram(), cpuSeconds: {} })
+      this.tallies.set(
+        phase,
+        tally = { phase, rates: [], items: 0, latencies: new Histogram(), cpuSeconds: {}, tenths: undefined }
+      )
     }
     return tally
   }
@@ -173,6 +183,7 @@ export class Run {
     const { journal } = this
     journal.files += files
     journal.payloadBytes += after.payloadBytes - before.payloadBytes
+    journal.rows += after.rows - before.rows
     journal.tableBytes += after.tableBytes - before.tableBytes
     journal.walBytes += after.walBytes - before.walBytes
   }

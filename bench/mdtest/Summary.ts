@@ -15,6 +15,8 @@ export interface PhaseResult {
   readonly latencies: Histogram
   /** Seconds of CPU by all processes of a kind; those that are not known are missing. */
   readonly cpuSeconds: Readonly<Partial<Record<Kind, number>>>
+  /** Items a second of each tenth, where it took long enough to tell. */
+  readonly tenths: ReadonlyArray<number> | undefined
 }
 
 export interface Spread {

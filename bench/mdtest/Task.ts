@@ -3,13 +3,14 @@
  * how long each took. The run keeps the tasks in step.
  */
 import { drive, type ItemFailed, type Meter } from "#bench/mdtest/Drive.ts"
-import { Forest } from "#bench/mdtest/Forest.ts"
+import * as FileData from "#bench/mdtest/FileData.ts"
+import { Forest, type Ground } from "#bench/mdtest/Forest.ts"
 import { Histogram } from "#bench/mdtest/Histogram.ts"
 import { builderOf } from "#bench/mdtest/Phases.ts"
 import * as Plan from "#bench/mdtest/Plan.ts"
 import type { Done, Errand, FromTask, Order, ToTask } from "#bench/mdtest/Wire.ts"
 import * as Client from "#client/Client.ts"
-import type { TransportError } from "#client/ClientError.ts"
+import type { ClientError } from "#client/ClientError.ts"
 import type { Call } from "#client/ZoneLink.ts"
 import { root } from "#domain/Credentials.ts"
 import * as Cause from "effect/Cause"
@@ -18,23 +19,27 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { hostname } from "node:os"
 
-type TaskError = TransportError | ItemFailed
+type TaskError = ClientError | ItemFailed
 
 const RETRY = Duration.seconds(60)
-const PROGRESS_MILLIS = 1000
+const PROGRESS_MILLIS = 250
 
 const say = (word: FromTask): void => void process.send?.(word)
 
 /** Milliseconds of the clock that all processes of this machine share. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
-const workOf = (
-  { shape, task }: Errand,
-  forest: Forest,
-  order: Order,
-  meter: Meter
-): Effect.Effect<void, TaskError> => {
+/** All that the task's phases work with. */
+interface Tools {
+  readonly errand: Errand
+  readonly forest: Forest
+  /** Undefined where files are empty. */
+  readonly data: FileData.FileData | undefined
+}
+
+const workOf = ({ data, errand, forest }: Tools, order: Order, meter: Meter): Effect.Effect<void, TaskError> => {
   const { iteration, phase, renamed } = order
+  const { shape: { batch, callers }, task } = errand
   switch (phase) {
     case "setUp":
       return forest.makeTest(iteration, meter)
@@ -49,11 +54,16 @@ const workOf = (
     case "treeRemoval":
       return forest.removeTrees(meter)
     default: {
+      const lanes = forest.grounds
+      if (data !== undefined && (phase === "fileCreation" || phase === "fileRead")) {
+        const send = phase === "fileCreation" ? data.create : data.read
+        return drive({ lanes, callers, batch: Math.min(batch, data.batchMax), send }, meter)
+      }
       const build = builderOf(phase, task, renamed, root)
       return drive({
-        lanes: forest.grounds,
-        callers: shape.callers,
-        batch: shape.batch,
+        lanes,
+        callers,
+        batch,
         send: (ground, from, count) => {
           const calls: Array<Call> = []
           for (let item = from; item < from + count; item++) build(calls, forest.parentOf(ground, item), item)
@@ -64,12 +74,12 @@ const workOf = (
   }
 }
 
-const perform = (errand: Errand, forest: Forest, order: Order): Effect.Effect<Done, TaskError> =>
+const perform = (tools: Tools, order: Order): Effect.Effect<Done, TaskError> =>
   Effect.suspend(() => {
     const meter: Meter = { latencies: new Histogram(), items: 0 }
     const progress = setInterval(() => say({ kind: "progress", items: meter.items }), PROGRESS_MILLIS)
     const begun = now()
-    return workOf(errand, forest, order, meter).pipe(
+    return workOf(tools, order, meter).pipe(
       Effect.map((): Done => ({
         kind: "done",
         items: meter.items,
@@ -107,16 +117,24 @@ const run = (errand: Errand): Effect.Effect<void, TaskError> =>
     })
     const links = yield* Effect.forEach(Plan.lanesOf(shape, task), ({ zone }) => client.zone(zone))
     const forest = new Forest(shape, task, links)
+    const { writeBytes } = shape
+    const parentOf = (ground: Ground, item: number) => forest.parentOf(ground, item)
+    const data = writeBytes === 0 ? undefined : FileData.make(client, task, writeBytes, parentOf)
     say({ kind: "ready" })
     for (let order = yield* nextOrder; order !== undefined; order = yield* nextOrder) {
-      say(yield* perform(errand, forest, order))
+      say(yield* perform({ errand, forest, data }, order))
     }
   }))
+
+const reasonOf = (cause: Cause.Cause<TaskError>): string => {
+  const failure = Cause.failureOption(cause)
+  return failure._tag === "Some" ? failure.value.message : Cause.pretty(cause)
+}
 
 process.on("message", (word: ToTask) => {
   if (word.kind === "errand") {
     void Effect.runPromiseExit(run(word)).then((exit) => {
-      if (exit._tag === "Failure") say({ kind: "failed", reason: Cause.pretty(exit.cause) })
+      if (exit._tag === "Failure") say({ kind: "failed", reason: reasonOf(exit.cause) })
       process.disconnect()
     })
     return
@@ -125,6 +143,8 @@ process.on("message", (word: ToTask) => {
   else orders.push(word)
   wake()
 })
+// A terminal sends it to all; the run decides what ends.
+process.on("SIGINT", () => undefined)
 // Whoever ordered it is gone.
 process.on("disconnect", () => {
   ended = true

@@ -7,6 +7,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fork } from "node:child_process"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** A task ended, or an item of it failed. */
@@ -41,6 +43,8 @@ export const start = (
       Effect.sync(() =>
         fork(PROGRAM, {
           execArgv: [...profileFlags(profile, `task.${errand.task}`)],
+          // What is compiled once is for all tasks, and for the runs after this one.
+          env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"), ...process.env },
           stdio: ["ignore", "inherit", "inherit", "ipc"]
         })
       ),
@@ -60,7 +64,7 @@ export const start = (
           return fail(word.reason)
       }
     })
-    child.once("error", ({ message }) => fail(`does not start: ${message}`))
+    child.on("error", ({ message }) => fail(message))
     child.once("close", (code, signal) => {
       fail(`ended by itself (${code ?? signal})`)
       Deferred.unsafeDone(ended, Effect.void)
