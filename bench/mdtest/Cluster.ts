@@ -61,6 +61,9 @@ const READY = Duration.seconds(60)
 const STOP = Duration.seconds(60)
 const STATEMENT_MILLIS = 120_000
 const LOG_LINES = 5
+/** Lines of trouble that a runner may tell; what follows the first says nothing new. */
+const WARNINGS_MAX = 8
+const WARNING_CHARACTERS = 240
 
 export type OwnError = ClusterFailed | EmbeddedPostgres.PostgresFailed | Database.DatabaseError
 
@@ -150,6 +153,7 @@ const startRunner = (
     const ended = yield* Deferred.make<void>()
     const lines: Array<string> = []
     let stopping = false
+    let warnings = 0
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(process.execPath, [...profileFlags(profile, `runner.${n}`), PROGRAM, "runner"], {
@@ -185,6 +189,9 @@ const startRunner = (
       Deferred.unsafeDone(ended, Effect.void)
     })
     createInterface({ input: child.stderr }).on("line", (line) => {
+      if (/level=(?:WARN|ERROR|FATAL)/.test(line) && warnings++ < WARNINGS_MAX) {
+        say(`runner ${format(address)}: ${line.slice(0, WARNING_CHARACTERS)}`)
+      }
       lines.push(line)
       if (lines.length > LOG_LINES) lines.shift()
       if (line.includes("ready at")) Deferred.unsafeDone(ready, Effect.void)

@@ -19,6 +19,9 @@ export interface Ground extends Plan.Lane {
   readonly inodes: Float64Array
 }
 
+/** Zones that a task wakes at a time: one that comes to life asks the database several times. */
+const WAKING_MAX = 8
+
 /** A command for a directory, by the inode that holds it and its name there. */
 type Ask = (parent: number, name: string) => Call
 
@@ -91,7 +94,7 @@ export class Forest {
     const name = Plan.testName(iteration)
     return drive({
       lanes: this.lanes(wanted, 1),
-      callers: this.shape.callers,
+      callers: Math.min(this.shape.callers, WAKING_MAX),
       batch: 1,
       send: ({ ground }) => ground.link.send([ask(InodeNumber.rootOf(ground.zone), name)]),
       onOutcomes: ({ ground }, _, [outcome]) => {

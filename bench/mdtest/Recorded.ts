@@ -16,7 +16,11 @@ export interface RecordedLine extends Sample {
   readonly ended: boolean
 }
 
-export const lineOf = (recorded: RecordedLine): string => `${JSON.stringify(recorded)}\n`
+export const lineOf = (recorded: RecordedLine): string =>
+  `${JSON.stringify(recorded, (_key, value: unknown) => typeof value === "number" ? rounded(value) : value)}\n`
+
+/** To the millisecond. */
+const rounded = (value: number): number => Math.round(value * 1000) / 1000
 
 /** The lines of one phase of one iteration, in order. Throws what names the line that is none. */
 export const read = (text: string, phase: PhaseName, iteration: number): ReadonlyArray<RecordedLine> => {
