@@ -305,8 +305,9 @@ const socketFolderOf = (folder: string, identity: Identity): string => {
   return short
 }
 
+/** Not interruptible: who is interrupted may remove the folder, and must not do so while a command writes into it. */
 const exec = (step: string, command: ReadonlyArray<string>, cwd: string): Effect.Effect<void, PostgresFailed> =>
-  Effect.async((resume) => {
+  Effect.uninterruptible(Effect.async((resume) => {
     const [file, ...args] = command
     const env = { ...process.env, LC_ALL: "C", LANG: "C" }
     execFile(file ?? "", args, { cwd, env, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
@@ -314,7 +315,7 @@ const exec = (step: string, command: ReadonlyArray<string>, cwd: string): Effect
       const reason = stderr.trim() || stdout.trim() || error.message
       resume(Effect.fail(new PostgresFailed({ step, reason })))
     })
-  })
+  }))
 
 const attempt = <A>(step: string, action: () => A): Effect.Effect<A, PostgresFailed> =>
   Effect.try({ try: action, catch: (cause) => new PostgresFailed({ step, reason: (cause as Error).message }) })
