@@ -11,6 +11,10 @@ export interface BenchOptions {
   readonly files?: number
   /** A folder whose tree is measured. */
   readonly tree?: string
+  /** How long each phase lasts, where it is measured by time. */
+  readonly seconds?: number
+  /** JuiceFS's program. */
+  readonly juicefs?: string
 }
 
 /** A benchmark cannot be run as asked, or did not come to its end; the message is for people. */

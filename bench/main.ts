@@ -7,6 +7,7 @@ import { load } from "#bench/Load.ts"
 import { mdtest } from "#bench/mdtest/Mdtest.ts"
 import { memory } from "#bench/Memory.ts"
 import { pauses } from "#bench/Pauses.ts"
+import { peers } from "#bench/peers/Peers.ts"
 import { recovery } from "#bench/Recovery.ts"
 import { replay } from "#bench/Replay.ts"
 import { type Bench, BenchEnded, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
@@ -17,6 +18,7 @@ const benches = new Map<string, Bench>([
   ["mdtest", mdtest],
   ["memory", memory],
   ["pauses", pauses],
+  ["peers", peers],
   ["recovery", recovery],
   ["replay", replay]
 ])

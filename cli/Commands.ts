@@ -483,10 +483,16 @@ export const commands: ReadonlyArray<Command> = [
   {
     name: "bench",
     summary: "measure this machine's Cadastre, each figure with the machine's own floor beside it",
-    arguments: [{ name: "<name>", description: "engine, load, memory, pauses, recovery or replay" }],
+    arguments: [{ name: "<name>", description: "engine, load, memory, pauses, peers, recovery or replay" }],
     options: [
       { flags: "--files <n>", description: "files to measure with", parse: wholeNumber("a number") },
       { flags: "--tree <folder>", description: "a real tree for `memory` (/usr)" },
+      {
+        flags: "--seconds <s>",
+        description: "how long each phase of `peers` lasts (10)",
+        parse: positive("seconds")
+      },
+      { flags: "--juicefs <program>", description: "JuiceFS for `peers` [$CADASTRE_PEERS, a folder; PATH]" },
       json
     ],
     examples: ["cadastre bench engine --files 1000000", "cadastre bench memory --json", "cadastre bench replay"],

@@ -1,0 +1,130 @@
+/** The two ways to load a system: callers that ask again when they were answered, and calls that are due at a rate. */
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+
+/** One call; the answer is how many commands it did. */
+export type Ask<E> = (caller: number) => Effect.Effect<number, E>
+
+export interface Load {
+  /** Commands done. */
+  readonly count: number
+  /** From the first call to the last answer. */
+  readonly seconds: number
+  /** Milliseconds of each call. */
+  readonly millis: ReadonlyArray<number>
+}
+
+export interface LoopOptions {
+  readonly seconds: number
+  /** Told the commands of the second that passed. */
+  readonly onProgress: (perSecond: number) => void
+}
+
+const SECOND = Duration.seconds(1)
+
+export const perSecond = ({ count, seconds }: Load): number => count / seconds
+
+/** So many callers; each asks again as soon as it was answered. */
+export const closed = <E>(callers: number, ask: Ask<E>, options: LoopOptions): Effect.Effect<Load, E> =>
+  Effect.gen(function*() {
+    const millis: Array<number> = []
+    let count = 0
+    const start = performance.now()
+    const end = start + options.seconds * 1000
+    const caller = (index: number) =>
+      Effect.suspend(() => {
+        let begun = 0
+        return Effect.whileLoop({
+          while: () => performance.now() < end,
+          body: () => {
+            begun = performance.now()
+            return ask(index)
+          },
+          step: (done) => {
+            millis.push(performance.now() - begun)
+            count += done
+          }
+        })
+      })
+    const all = Effect.forEach(Array.from({ length: callers }, (_, index) => index), caller, {
+      concurrency: "unbounded",
+      discard: true
+    })
+    yield* watched(all, () => count, options)
+    return { count, seconds: (performance.now() - start) / 1000, millis }
+  })
+
+/** More calls are due than are answered: the rate is more than the system can do. */
+export class Overrun extends Data.TaggedError("Overrun")<{ readonly message: string }> {}
+
+/** Calls that may wait for their answers; if more are due, the system has fallen seconds behind. */
+const WAITING_MAX = 10_000
+const TICK = Duration.millis(1)
+
+/**
+ * Calls at a steady rate, whether those before were answered or not. A call's time counts from the moment when it was
+ * due, so that a stall counts for all whom it kept waiting.
+ */
+export const open = <E>(
+  callsPerSecond: number,
+  callers: number,
+  ask: Ask<E>,
+  options: LoopOptions
+): Effect.Effect<Load, E | Overrun> =>
+  Effect.gen(function*() {
+    const millis: Array<number> = []
+    let count = 0
+    let due = 0
+    let answered = 0
+    const total = Math.max(1, Math.round(callsPerSecond * options.seconds))
+    const start = performance.now()
+    const call = (index: number) =>
+      Effect.map(ask(index % callers), (done) => {
+        millis.push(performance.now() - start - (index * 1000) / callsPerSecond)
+        count += done
+        answered++
+      })
+    const calls = Effect.gen(function*() {
+      const waiting: Set<Fiber.RuntimeFiber<void, E>> = new Set()
+      while (due < total) {
+        const dueNow = Math.min(total, Math.ceil(((performance.now() - start) * callsPerSecond) / 1000))
+        while (due < dueNow) {
+          if (due - answered >= WAITING_MAX) {
+            return yield* new Overrun({
+              message: `${WAITING_MAX} calls wait at ${Math.round(callsPerSecond)} a second`
+            })
+          }
+          const fiber = yield* Effect.fork(call(due++))
+          waiting.add(fiber)
+          fiber.addObserver(({ _tag }) => _tag === "Success" && waiting.delete(fiber))
+        }
+        yield* Effect.sleep(TICK)
+      }
+      yield* Fiber.joinAll(waiting)
+    })
+    yield* watched(calls, () => count, options)
+    return { count, seconds: (performance.now() - start) / 1000, millis }
+  })
+
+/** Does it, and tells each second how far it came. */
+const watched = <A, E, R>(work: Effect.Effect<A, E, R>, count: () => number, options: LoopOptions) =>
+  Effect.suspend(() => {
+    let before = 0
+    const tell = Effect.sync(() => {
+      options.onProgress(count() - before)
+      before = count()
+    })
+    return Effect.scoped(Effect.zipRight(
+      Effect.forkScoped(Effect.forever(Effect.delay(tell, SECOND))),
+      work
+    ))
+  })
+
+/** The value that this share of all does not exceed. */
+export const quantile = (values: ReadonlyArray<number>, share: number): number => {
+  if (values.length === 0) throw new RangeError("there are no values to take a quantile of")
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] as number
+}
