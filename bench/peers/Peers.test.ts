@@ -26,7 +26,13 @@ describe("peers", () => {
 
   it.live("measures what is there, and says what it skips", () =>
     Effect.gen(function*() {
-      const { report, said } = yield* measured({ seconds: SECONDS, pgbench, juicefs: undefined, redis: undefined })
+      const { report, said } = yield* measured({
+        seconds: SECONDS,
+        sqlFilesPerDirectory: 100,
+        pgbench,
+        juicefs: undefined,
+        redis: undefined
+      })
       const { beside, figures, ratios } = report
       for (const value of [figures, beside, ratios].flatMap(Object.values)) expect(value).toBeGreaterThan(0)
       expect(Object.keys(figures)).toEqual([

@@ -29,6 +29,8 @@ const BATCH_CALLERS = 16
 const BATCH_COMMANDS = 512
 /** Part of a phase's time that Cadastre runs uncounted before it, as the compiler needs to see the code first. */
 const WARM_UP_SHARE = 0.2
+/** Files that each directory of the SQL file system holds before anything is measured. */
+const SQL_FILES_PER_DIRECTORY = 10_000
 const STATEMENT_MILLIS_MAX = 60_000
 const COLUMNS_BY_DEFAULT = 80
 const EXIT_FAILED = 1
@@ -37,6 +39,7 @@ const EXIT_INTERRUPTED = 130
 export interface Settings {
   /** Of each phase. */
   readonly seconds: number
+  readonly sqlFilesPerDirectory: number
   readonly pgbench: string | undefined
   readonly juicefs: string | undefined
   readonly redis: string | undefined
@@ -73,6 +76,7 @@ export const settingsOf = ({ juicefs, seconds }: BenchOptions, environment: Node
   }
   return {
     seconds: seconds ?? SECONDS_BY_DEFAULT,
+    sqlFilesPerDirectory: SQL_FILES_PER_DIRECTORY,
     pgbench: Programs.find("pgbench", environment),
     juicefs: juicefs ?? Programs.find("juicefs", environment),
     redis: Programs.find("redis-server", environment)
@@ -113,14 +117,14 @@ interface Stage extends Place {
 
 const sqlFileSystem = (stage: Stage) =>
   Effect.scoped(Effect.gen(function*() {
-    const { found, phase, say, settings: { pgbench } } = stage
+    const { found, phase, say, settings: { pgbench, sqlFilesPerDirectory: files } } = stage
     if (pgbench === undefined) {
       return say(
         "skipped: SQL file system: pgbench is not in the PATH (Debian has it in the package of the server, such as postgresql-15)"
       )
     }
     const { admin, options } = yield* freshDatabase(stage, "peers_sql")
-    yield* admin.script("make the SQL file system", SqlFileSystem.SCHEMA)
+    yield* admin.script("make the SQL file system", SqlFileSystem.schemaOf(files))
     const run = (what: string, script: string, variables: Readonly<Record<string, number>>) =>
       Pgbench.run({
         program: pgbench,
@@ -131,7 +135,7 @@ const sqlFileSystem = (stage: Stage) =>
         clients: SqlFileSystem.CLIENTS,
         ...phase(what)
       })
-    found("sqlStatsPerSecond", yield* run("SQL stats", SqlFileSystem.STAT, {}))
+    found("sqlStatsPerSecond", yield* run("SQL stats", SqlFileSystem.STAT, SqlFileSystem.statVariables(files)))
     found("sqlCreatesPerSecond", yield* run("SQL creates", SqlFileSystem.CREATE, SqlFileSystem.CREATE_VARIABLES))
   }))
 

@@ -5,8 +5,6 @@
 
 /** Clients at once; each works in a directory of its own, so that none waits for another's row. */
 export const CLIENTS = 12
-/** Files that each directory holds before anything is measured. */
-export const FILES_PER_DIRECTORY = 10_000
 const ROOT = 1
 const FIRST_DIRECTORY = ROOT + 1
 /** Above every inode number that the schema begins with; each client counts in a range of its own. */
@@ -14,7 +12,8 @@ const NUMBERS_PER_CLIENT = 1_000_000_000
 
 const MICROS = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
 
-export const SCHEMA = `
+/** The tables, with so many files in each directory: 99,999 at most. */
+export const schemaOf = (filesPerDirectory: number): string => `
   create table node (
     inode bigint primary key, type smallint not null, flags smallint not null, mode integer not null,
     uid integer not null, gid integer not null, atime bigint not null, mtime bigint not null, ctime bigint not null,
@@ -35,7 +34,7 @@ export const SCHEMA = `
   insert into node
     select 1000000 + directory * 100000 + file, 1, 0, ${0o644}, 0, 0, 0, 0, 0, 1, 0, 0, directory
     from generate_series(${FIRST_DIRECTORY}, ${FIRST_DIRECTORY + CLIENTS - 1}) as directory,
-      generate_series(1, ${FILES_PER_DIRECTORY}) as file;
+      generate_series(1, ${filesPerDirectory}) as file;
   insert into edge (parent, name, inode, type)
     select parent, convert_to('file.mdtest.' || inode % 100000, 'UTF8'), inode, 1 from node where type = 1;
   insert into counter select 'inodes.' || client, 0 from generate_series(0, ${CLIENTS - 1}) as client;
@@ -61,9 +60,12 @@ update counter set value = value + 1 where name = 'inodes.' || :client_id::bigin
 commit;
 `
 
+/** Variables that STAT's clients begin with. */
+export const statVariables = (filesPerDirectory: number) => ({ files: filesPerDirectory })
+
 /** Name to attributes, of a random file that the schema holds. */
 export const STAT = `\
 \\set parent random(${FIRST_DIRECTORY}, ${FIRST_DIRECTORY + CLIENTS - 1})
-\\set file random(1, ${FILES_PER_DIRECTORY})
+\\set file random(1, :files)
 select node.* from edge join node on node.inode = edge.inode where edge.parent = :parent and edge.name = convert_to('file.mdtest.' || :file::bigint, 'UTF8');
 `
