@@ -13,6 +13,12 @@ export interface BenchOptions {
   readonly tree?: string
   /** How long each phase lasts, where it is measured by time. */
   readonly seconds?: number
+  /** What another benchmark printed. */
+  readonly from?: string
+  /** The cluster that a capacity is computed for. */
+  readonly nodes?: number
+  readonly zones?: number
+  readonly databases?: number
   /** JuiceFS's program. */
   readonly juicefs?: string
 }

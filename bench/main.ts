@@ -2,6 +2,7 @@
  * `cadastre bench NAME`: runs one benchmark. Its options come as one JSON text from the command line. With `json` the
  * last line of standard output is one object.
  */
+import { capacity } from "#bench/capacity/Capacity.ts"
 import { engine } from "#bench/Engine.ts"
 import { load } from "#bench/Load.ts"
 import { mdtest } from "#bench/mdtest/Mdtest.ts"
@@ -13,6 +14,7 @@ import { replay } from "#bench/Replay.ts"
 import { type Bench, BenchEnded, type BenchOptions, rounded, textOf } from "#bench/Report.ts"
 
 const benches = new Map<string, Bench>([
+  ["capacity", capacity],
   ["engine", engine],
   ["load", load],
   ["mdtest", mdtest],

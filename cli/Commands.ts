@@ -500,6 +500,20 @@ export const commands: ReadonlyArray<Command> = [
     load: () => import("#cli/commands/Bench.ts")
   },
   {
+    name: "bench capacity",
+    summary: "compute from what `bench mdtest` measured what a large cluster would do, and what is exhausted first",
+    options: [
+      { flags: "--from <file>", description: "what `cadastre bench mdtest --json` printed" },
+      { flags: "--nodes <n>", description: "machines of runners (60)", parse: between(1, 1e6) },
+      { flags: "--zones <n>", description: "zones of the cluster (1024)", parse: between(1, 1024) },
+      { flags: "--databases <n>", description: "databases of journals (4)", parse: between(1, 1024) },
+      json
+    ],
+    examples: ["cadastre bench mdtest -F -C --json > run.json && cadastre bench capacity --from run.json"],
+    connects: false,
+    load: () => import("#cli/commands/BenchCapacity.ts")
+  },
+  {
     name: "bench mdtest",
     summary: "the phases and the table of mdtest, on a whole cluster of its own or one that runs",
     options: [

@@ -78,6 +78,9 @@ export type ServerError =
 const STARTING_UP = "57P03"
 const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Duration.seconds(30)))
 
+/** Leases have connections of their own: renewed behind what all zones want to read and write, they would run out. */
+const LEASE_CONNECTIONS = 2
+
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -116,7 +119,11 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     accept.set(Purpose.cluster, (socket) => clusterFeed.accept(socketOf(socket)))
     const { blocks, feedApi } = yield* Effect.provide(
       assemble({ ...options, address, cluster, clusterFeed }),
-      storage
+      Context.add(
+        storage,
+        Database.Database,
+        yield* Database.make({ ...options.database, connectionsMax: LEASE_CONNECTIONS })
+      )
     )
     accept.set(Purpose.rpc, (socket) => feedApi(socketOf(socket)))
     accept.set(Purpose.blocks, yield* TcpBlocks.serve(blocks))
