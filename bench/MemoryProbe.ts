@@ -1,11 +1,11 @@
 /** The process that `bench memory` measures: it fills one zone and tells how much larger it has become. */
 import { nameOf, scattered } from "#bench/MdtestNames.ts"
 import type { Measured } from "#bench/Memory.ts"
+import { residentBytes } from "#bench/Resident.ts"
 import { plant, scan } from "#bench/Tree.ts"
 import * as ZoneFiller from "#bench/ZoneFiller.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import type { ZoneState } from "#domain/state/ZoneState.ts"
-import { readFileSync } from "node:fs"
 
 interface Wanted {
   readonly kind: "mdtest" | "scattered" | "tree"
@@ -29,18 +29,10 @@ const main = ({ files, kind, tree }: Wanted): Measured => {
 const measure = (fill: (state: ZoneState) => void): Measured => {
   // Code and libraries that a small zone needs are there before the clock, so to say, starts.
   ZoneFiller.createAll(ZoneFiller.founded(), root, 20_000, nameOf)
-  const before = resident()
+  const before = residentBytes()
   const state = ZoneFiller.founded()
   fill(state)
-  return { files: state.inodeCount, residentBytes: resident() - before, usedBytes: state.pages.slab.usedBytes }
-}
-
-/** Bytes of memory that the process holds, once garbage and the room that the collector keeps for more have gone. */
-const resident = (): number => {
-  for (let i = 0; i < 3; i++) globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" })
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? []
-  if (kib === undefined) throw new Error("/proc/self/status does not tell VmRSS")
-  return Number(kib) * 1024
+  return { files: state.inodeCount, residentBytes: residentBytes() - before, usedBytes: state.pages.slab.usedBytes }
 }
 
 process.stdout.write(JSON.stringify(main(JSON.parse(process.argv[2] ?? "{}") as Wanted)))

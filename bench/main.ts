@@ -4,6 +4,7 @@
  */
 import { capacity } from "#bench/capacity/Capacity.ts"
 import { engine } from "#bench/Engine.ts"
+import { idle } from "#bench/Idle.ts"
 import { load } from "#bench/Load.ts"
 import { mdtest } from "#bench/mdtest/Mdtest.ts"
 import { memory } from "#bench/Memory.ts"
@@ -16,6 +17,7 @@ import { type Bench, BenchEnded, type BenchOptions, rounded, textOf } from "#ben
 const benches = new Map<string, Bench>([
   ["capacity", capacity],
   ["engine", engine],
+  ["idle", idle],
   ["load", load],
   ["mdtest", mdtest],
   ["memory", memory],

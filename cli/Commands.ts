@@ -483,7 +483,7 @@ export const commands: ReadonlyArray<Command> = [
   {
     name: "bench",
     summary: "measure this machine's Cadastre, each figure with the machine's own floor beside it",
-    arguments: [{ name: "<name>", description: "engine, load, memory, pauses, peers, recovery or replay" }],
+    arguments: [{ name: "<name>", description: "engine, idle, load, memory, pauses, peers, recovery or replay" }],
     options: [
       { flags: "--files <n>", description: "files to measure with", parse: wholeNumber("a number") },
       { flags: "--tree <folder>", description: "a real tree for `memory` (/usr)" },
@@ -492,6 +492,7 @@ export const commands: ReadonlyArray<Command> = [
         description: "how long each phase of `peers` lasts (10)",
         parse: positive("seconds")
       },
+      { flags: "--zones <n>", description: "zones for `idle` (1024)", parse: between(17, 1024) },
       { flags: "--juicefs <program>", description: "JuiceFS for `peers` [$CADASTRE_PEERS, a folder; PATH]" },
       json
     ],

@@ -187,7 +187,7 @@ export class ZonePages {
   })
 
   /** Makes all pages absent but those that no snapshot has. */
-  readonly leave: Effect.Effect<void> = Effect.suspend(() => this.evict(0))
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => Effect.map(this.evict(0), () => this.pages.trim()))
 
   /** `Pages.evict`, while others of the process get their turns. */
   private evict(bytes: number): Effect.Effect<void> {

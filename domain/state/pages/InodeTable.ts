@@ -348,6 +348,8 @@ export class InodeTable {
   packAll(): void {
     for (const work of this.unpacked) if (work.page !== 0) this.pack(work)
     this.unpacked.length = 0
+    // It would keep a chunk of the slab that may be given back.
+    this.bytes = new Uint8Array(0)
   }
 
   private expect(inode: InodeNumber): void {

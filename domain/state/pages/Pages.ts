@@ -250,6 +250,12 @@ export class Pages {
     }
   }
 
+  /** Gives all memory back when every page is absent. */
+  trim(): void {
+    this.slab.trim()
+    if (this.slab.heldBytes === 0) this.bytes = new Uint8Array(0)
+  }
+
   private use(page: number, address: number): void {
     if (address === 0) throw new PageFault(page)
     this.addresses[page] = address + USED

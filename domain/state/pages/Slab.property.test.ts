@@ -17,8 +17,11 @@ describe("the slab", () => {
       const at = slab.offsetOf(address)
       if (chunk[at] !== mark || chunk[at + bytes - 1] !== mark) throw new Error(`the slot at ${address} was changed`)
     }
-    for (let step = 0; step < 20_000; step++) {
+    for (let step = 0; step < 25_000; step++) {
       const grows = dice.chance(step < 10_000 ? 65 : 35)
+      const isEmpty = living.length === 0
+      if (isEmpty || dice.chance(1)) slab.trim()
+      expect(slab.heldBytes === 0).toBe(isEmpty)
       if (grows || living.length === 0) {
         const bytes = 1 + dice.below(dice.chance(80) ? 900 : SLOT_BYTES_MAX)
         const address = slab.allocate(bytes)
@@ -41,6 +44,8 @@ describe("the slab", () => {
     for (const { address } of living) slab.free(address)
     expect(slab.usedBytes).toBe(0)
     expect(slab.heldBytes).toBeLessThanOrEqual(2 * CHUNK_BYTES)
+    slab.trim()
+    expect(slab.heldBytes).toBe(0)
   })
 
   it("wastes at most a fifth of a slot beyond the smallest", () => {

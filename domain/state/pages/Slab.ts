@@ -136,6 +136,19 @@ export class Slab {
     return (address & (CHUNK_UNITS - 1)) * UNIT_BYTES
   }
 
+  /** Gives all memory back when no slot is in use. */
+  trim(): void {
+    if (this.usedBytes > 0 || this.heldBytes === 0) return
+    this.chunks.length = 0
+    this.words.length = 0
+    this.growRuns(0)
+    this.heads.fill(NONE)
+    this.pool = []
+    this.idle.length = 0
+    this.vacant.length = 0
+    this.heldBytes = 0
+  }
+
   private takeRun(size: number): number {
     if (this.pool.length === 0) this.addRuns()
     const run = this.pool.pop() as number
@@ -200,8 +213,9 @@ export class Slab {
     this.vacant.push(chunk)
   }
 
+  /** Fewer runs than before are none. */
   private growRuns(count: number): void {
-    const before = this.classes.length
+    const before = Math.min(count, this.classes.length)
     this.classes = grown(this.classes, new Uint8Array(count))
     this.classes.fill(FREE, before)
     this.live = grown(this.live, new Uint16Array(count))
@@ -229,6 +243,6 @@ export class Slab {
 }
 
 const grown = <A extends Uint8Array | Uint16Array | Int32Array>(from: A, to: A): A => {
-  to.set(from)
+  if (to.length > 0) to.set(from)
   return to
 }

@@ -1,0 +1,90 @@
+/** The process that `bench idle` measures: a runner whose zones are woken, and left alone until they rest. */
+import { keeping } from "#actors/Archiver.ts"
+import { residentBytes } from "#bench/Resident.ts"
+import * as RunnerPool from "#client/RunnerPool.ts"
+import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
+import * as Server from "#runners/Server.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
+import { chmodSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+export interface IdleMeasured {
+  /** Zones of the first measurement, after which what all zones share is there. */
+  readonly few: number
+  readonly fewBytes: number
+  readonly allBytes: number
+  /** What it took to wake the others. */
+  readonly wakeMillis: number
+  /** CPU of the process while all zones rest, in percent of a core. */
+  readonly cpuPercent: number
+}
+
+const FEW = 16
+const AT_ONCE = 8
+const IDLE = Duration.seconds(2)
+/** Long enough for a zone to notice that it is idle, to take a snapshot, and to give its pages back the time after. */
+const REST = Duration.seconds(8)
+const OBSERVED_SECONDS = 10
+const MIB = 1024 * 1024
+
+const measure = (zones: number) =>
+  Effect.gen(function*() {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const made = mkdtempSync(join(tmpdir(), "cadastre-idle-"))
+        // Postgres may run as another user, who must pass through it.
+        chmodSync(made, 0o755)
+        return made
+      }),
+      (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
+    )
+    const postgres = yield* EmbeddedPostgres.start(join(folder, "postgres"))
+    const secret = Redacted.make("of a benchmark")
+    const host = "127.0.0.1"
+    const { address } = yield* Server.start({
+      listen: { host, port: 0 },
+      host,
+      secret,
+      database: { ...postgres, tls: false, connectionsMax: 12, statementMillisMax: 10_000 },
+      blocks: { kind: "disk", folder: join(folder, "blocks") },
+      zones,
+      lease: Duration.seconds(4),
+      zone: {
+        sessionLease: Duration.seconds(60),
+        snapshotEvents: 250_000,
+        archive: keeping(undefined),
+        memoryBytes: 1024 * MIB,
+        idle: IDLE
+      }
+    })
+    const pool = yield* RunnerPool.make(secret)
+    const runner = yield* pool.get(address)
+    const wake = (from: number, to: number) =>
+      Effect.forEach(
+        Array.from({ length: to - from }, (_, index) => from + index),
+        (zone) => Effect.retry(runner.Locate({ zone }), { times: 5 }),
+        { concurrency: AT_ONCE, discard: true }
+      )
+
+    yield* wake(0, FEW)
+    yield* Effect.sleep(REST)
+    const fewBytes = residentBytes()
+    const start = performance.now()
+    yield* wake(FEW, zones)
+    const wakeMillis = performance.now() - start
+    yield* Effect.sleep(REST)
+    const allBytes = residentBytes()
+    const before = process.cpuUsage()
+    yield* Effect.sleep(Duration.seconds(OBSERVED_SECONDS))
+    const { system, user } = process.cpuUsage(before)
+    const cpuPercent = ((system + user) / 1e6 / OBSERVED_SECONDS) * 100
+    return { few: FEW, fewBytes, allBytes, wakeMillis, cpuPercent }
+  }).pipe(Effect.scoped, Logger.withMinimumLogLevel(LogLevel.None))
+
+const { zones } = JSON.parse(process.argv[2] ?? "{}") as { readonly zones: number }
+process.stdout.write(JSON.stringify((await Effect.runPromise(measure(zones))) satisfies IdleMeasured))
