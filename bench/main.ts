@@ -5,6 +5,7 @@
 import { capacity } from "#bench/capacity/Capacity.ts"
 import { engine } from "#bench/Engine.ts"
 import { idle } from "#bench/Idle.ts"
+import { failover } from "#bench/failover/Failover.ts"
 import { load } from "#bench/Load.ts"
 import { mdtest } from "#bench/mdtest/Mdtest.ts"
 import { memory } from "#bench/Memory.ts"
@@ -18,6 +19,7 @@ const benches = new Map<string, Bench>([
   ["capacity", capacity],
   ["engine", engine],
   ["idle", idle],
+  ["failover", failover],
   ["load", load],
   ["mdtest", mdtest],
   ["memory", memory],

@@ -19,6 +19,7 @@ import * as Socket from "@effect/platform/Socket"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -91,6 +92,12 @@ const IN_FLIGHT_MAX = 2
 const ATTEMPT_TIME_MAX = Duration.seconds(30)
 const BACKOFF_MILLIS_MIN = 20
 const BACKOFF_MILLIS_MAX = 1000
+/**
+ * A runner that says nothing for so long is doubted: another one is asked where the zone is, and nothing is given up
+ * before its answer. It is less often doubted the longer it takes: it may be a database that is slow.
+ */
+const DOUBT_MILLIS_MIN = 400
+const DOUBT_MILLIS_MAX = 6400
 
 export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
   Effect.map(Effect.runtime(), (runtime) => {
@@ -103,27 +110,72 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     let scheduled = false
     let route: Route | undefined
     let turn = 0
+    /** Where the zone was lately not, or did not answer: asked last. */
+    let avoided: Address | undefined
+    let doubting = false
 
     const forget = (stale: Route): void => {
-      if (route === stale) route = undefined
+      if (route !== stale) return
+      route = undefined
+      avoided = stale.address
+      turn = 0
     }
+
+    const locateAt = (asked: Address): Effect.Effect<Route, AttemptError> =>
+      Effect.map(
+        connected(pool, asked, (runner) => runner.Locate({ zone })),
+        ({ epoch, host, port }) => ({ address: { host, port }, epoch })
+      )
 
     const findRoute: Effect.Effect<Route, AttemptError> = Effect.suspend(() => {
       if (route !== undefined) return Effect.succeed(route)
-      // The first is the best; another one when it has failed this zone before.
-      const seeds = options.seeds()
-      const asked = seeds[turn++ % seeds.length] as Address
-      return connected(pool, asked, (runner) => runner.Locate({ zone })).pipe(
-        Effect.map(({ epoch, host, port }) => (route = { address: { host, port }, epoch }))
-      )
+      // The first is the best; another one when it has failed this zone before, or says nothing for a while.
+      const seeds = behind(options.seeds(), avoided)
+      const first = turn++
+      const asked = seeds[first % seeds.length] as Address
+      const found = seeds.length === 1 ? locateAt(asked) : Effect.gen(function*() {
+        const failed = yield* Deferred.make<void>()
+        const other = Effect.raceFirst(Effect.sleep(Duration.millis(DOUBT_MILLIS_MIN)), Deferred.await(failed)).pipe(
+          Effect.zipRight(locateAt(seeds[(first + 1) % seeds.length] as Address))
+        )
+        return yield* Effect.race(
+          Effect.tapErrorCause(locateAt(asked), () => Deferred.succeed(failed, undefined)),
+          other
+        )
+      })
+      return Effect.map(found, (at) => (route = at))
     })
+
+    /** Fails once another runner says that the zone is elsewhere by now; the zone's own runner may be gone. */
+    const moved = (at: Route): Effect.Effect<never, Moved> =>
+      Effect.gen(function*() {
+        for (let pause = DOUBT_MILLIS_MIN;; pause = Math.min(2 * pause, DOUBT_MILLIS_MAX)) {
+          yield* Effect.sleep(Duration.millis(pause))
+          const [asked] = behind(options.seeds(), at.address)
+          // One asks for all that wait.
+          if (doubting || asked === undefined || route !== at || isSame(asked, at.address)) {
+            if (route !== undefined && !isSame(route.address, at.address)) return yield* new Moved()
+            continue
+          }
+          doubting = true
+          const found = yield* Effect.option(locateAt(asked)).pipe(
+            Effect.ensuring(Effect.sync(() => void (doubting = false)))
+          )
+          if (found._tag === "None" || isSame(found.value.address, at.address)) continue
+          if (route === at) route = found.value
+          return yield* new Moved()
+        }
+      })
 
     const withRunner = <A>(
       use: (runner: RunnerClient, at: Route) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>,
       limit: Duration.Duration
     ): Effect.Effect<A, AttemptError> =>
       Effect.flatMap(findRoute, (at) =>
-        connected(pool, at.address, (runner) => use(runner, at)).pipe(
+        Effect.raceFirst(
+          connected(pool, at.address, (runner) => use(runner, at)),
+          moved(at)
+        ).pipe(
           Effect.timeoutFail({
             duration: limit,
             onTimeout: () =>
@@ -148,7 +200,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
           const result = yield* Effect.either(attempt)
           if (result._tag === "Right") return result.right
           const error = result.left
-          if (error._tag === "StaleEpoch") continue
+          if (error._tag === "StaleEpoch" || error._tag === "Moved") continue
           if (error._tag === "RequestRefused") return yield* error
           if (error._tag !== "ClusterUnreachable" && !ZoneError.isRetryable(error)) {
             return yield* new RequestRefused({ reason: error.message })
@@ -289,7 +341,19 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     }
   })
 
-type AttemptError = ZoneError.SubmitError | ClusterUnreachable | RequestRefused
+/** Another runner has the zone, and it is known which. */
+class Moved extends Data.TaggedError("Moved") {}
+
+type AttemptError = ZoneError.SubmitError | ClusterUnreachable | RequestRefused | Moved
+
+const isSame = (one: Address, other: Address): boolean => one.host === other.host && one.port === other.port
+
+/** The same runners, this one last. */
+const behind = (runners: ReadonlyArray<Address>, last: Address | undefined): ReadonlyArray<Address> =>
+  last === undefined ? runners : [
+    ...runners.filter((runner) => !isSame(runner, last)),
+    ...runners.filter((runner) => isSame(runner, last))
+  ]
 
 const placeName = (route: Route | undefined, seeds: ReadonlyArray<Address>): string =>
   format(route?.address ?? (seeds[0] as Address))

@@ -39,9 +39,9 @@ const empty = Effect.flatMap(LeaseDatabase, ({ empty }) => empty)
 let runners = 0
 
 /** A runner that has not registered. It does everything by numbers of shards. */
-const runnerOf = (lease: Duration.Duration, port = ++runners) =>
+const runnerOf = (lease: Duration.Duration, port = ++runners, patience: Duration.Duration = LONG) =>
   Effect.gen(function*() {
-    const context = yield* Layer.build(Layer.fresh(RunnerLeases.layer({ lease })))
+    const context = yield* Layer.build(Layer.fresh(RunnerLeases.layer({ lease, patience })))
     const storage = Context.get(context, RunnerStorage)
     const { held, term } = Context.get(context, RunnerLeases.RunnerLease)
     const address = new RunnerAddress({ host: "runner", port })
@@ -66,8 +66,25 @@ const runnerOf = (lease: Duration.Duration, port = ++runners) =>
 
 type TestRunner = Effect.Effect.Success<ReturnType<typeof runnerOf>>
 
-const registered = (lease: Duration.Duration, port?: number) =>
-  Effect.tap(runnerOf(lease, port), ({ register }) => register)
+const registered = (lease: Duration.Duration, port?: number, patience?: Duration.Duration) =>
+  Effect.tap(runnerOf(lease, port, patience), ({ register }) => register)
+
+/** The database as a runner sees it whose refreshes fare otherwise. */
+const refreshedBy = (
+  database: Database.DatabaseService,
+  fare: (query: ReturnType<Database.DatabaseService["query"]>) => ReturnType<Database.DatabaseService["query"]>
+): Database.DatabaseService =>
+  Database.Database.of({
+    ...database,
+    query: (operation, text, values) => {
+      const query = database.query(operation, text, values)
+      return operation === "refresh the lease" ? fare(query) : query
+    }
+  })
+
+/** Asks until the answer is as wanted. */
+const until = <A, E, R>(ask: Effect.Effect<A, E, R>, isEnough: (answer: A) => boolean) =>
+  Effect.repeat(ask, { until: isEnough, schedule: Schedule.spaced(Duration.millis(5)) })
 
 /** Asks until it gets the shard. */
 const acquireInTime = ({ acquire }: TestRunner, shard: number) =>
@@ -423,26 +440,80 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
         })
       ))
 
-    test("are not extended by a refresh that fails", () =>
+    test("are not extended by a refresh that fails, and keep their shards until they are over", () =>
       byHand((clock) =>
         Effect.gen(function*() {
           yield* empty
           const database = yield* Database.Database
-          const failing = Database.Database.of({
-            ...database,
-            query: (operation, text, values) =>
-              operation === "refresh the lease"
-                ? Effect.fail(new Database.DatabaseError({ operation, reason: "lost", uncertain: true }))
-                : database.query(operation, text, values)
-          })
+          let fails = false
+          const failing = refreshedBy(
+            database,
+            (query) =>
+              fails
+                ? Effect.fail(
+                  new Database.DatabaseError({ operation: "refresh the lease", reason: "lost", uncertain: true })
+                )
+                : query
+          )
           const a = yield* Effect.provideService(registered(Duration.seconds(100)), Database.Database, failing)
+          yield* a.acquire(1, 2)
+          expect(yield* a.refresh(1, 2)).toEqual([1, 2])
+          fails = true
           yield* clock.move(Duration.seconds(80))
-          expect((yield* Effect.flip(a.refresh()))._tag).toBe("PersistenceError")
+          expect(yield* a.refresh(1, 2)).toEqual([1, 2])
           expect(a.holds()).toBe(true)
           yield* clock.move(Duration.seconds(10))
           expect(a.holds()).toBe(false)
+          expect((yield* Effect.flip(a.refresh(1, 2)))._tag).toBe("PersistenceError")
         })
       ))
+
+    test("keep their shards while the database is late, and are extended by what it says then", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const database = yield* Database.Database
+        const late = yield* Effect.makeLatch(true)
+        const slow = refreshedBy(database, (query) => late.whenOpen(query))
+        const a = yield* Effect.provideService(
+          registered(LONG, undefined, Duration.millis(1)),
+          Database.Database,
+          slow
+        )
+        const b = yield* registered(LONG)
+        yield* a.acquire(1, 2)
+        yield* a.refresh(1, 2)
+        yield* late.close
+        expect(yield* a.refresh(1, 2)).toEqual([1, 2])
+        const end = yield* endIn(a, 0.2)
+        yield* late.open
+        yield* awaitPast(end)
+        expect(yield* b.acquire(1, 2)).toEqual([])
+      }))
+
+    test("that were over and are there again are not kept for a database that is late", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const database = yield* Database.Database
+        const late = yield* Effect.makeLatch(true)
+        const slow = refreshedBy(database, (query) => late.whenOpen(query))
+        const a = yield* Effect.provideService(
+          registered(LONG, undefined, Duration.millis(1)),
+          Database.Database,
+          slow
+        )
+        yield* a.acquire(1, 2)
+        yield* a.refresh(1, 2)
+        const first = a.term()
+        yield* late.close
+        expect(yield* a.refresh(1, 2)).toEqual([1, 2])
+        yield* endIn(a, 0)
+        yield* late.open
+        yield* until(Effect.sync(a.term), (term) => term !== first)
+        yield* late.close
+        const told = yield* Effect.fork(a.refresh(1, 2))
+        yield* late.open
+        expect(yield* Fiber.join(told)).toEqual([])
+      }))
 
     test("are not held by a runner that has left, whatever it refreshes", () =>
       Effect.gen(function*() {

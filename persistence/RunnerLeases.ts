@@ -11,7 +11,10 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 
 /**
  * The number of the lease that this runner holds, by its own monotonic clock; undefined if it holds none. It stays
@@ -39,7 +42,8 @@ export const REGISTER = `
 /**
  * Takes shards that are nobody's, its own, and those of runners that are gone. Such a runner's row is locked, so that
  * it cannot come back meanwhile: who waited for the lock finds a lease that was extended, or one that stays over. A
- * row of a shard that is not the one that was judged is somebody's who came in between.
+ * row of a shard that is not the one that was judged is somebody's who came in between. What others hold is not touched:
+ * who waits for it asks often.
  *
  * Locks are taken in one order by all, or two could wait for each other: first runners, all before any shard (the
  * count sees to it), then shards, each in their order.
@@ -58,7 +62,12 @@ export const ACQUIRE = `
     )
   )
   insert into cadastre.shard as s (shard, address)
-  select wanted, $1 from unnest($2::text[]) as wanted where (select count(*) from gone) >= 0 order by wanted
+  select wanted, $1 from unnest($2::text[]) as wanted
+  where (select count(*) from gone) >= 0 and not exists (
+    select from cadastre.shard as held
+    where held.shard = wanted and held.address <> $1 and not exists (select from free where free.shard = held.shard)
+  )
+  order by wanted
   on conflict (shard) do update set address = excluded.address
     where s.address = $1 or exists (select from free where free.shard = s.shard and free.version = s.xmin)
   returning shard`
@@ -101,17 +110,31 @@ export const RELEASE_ALL = `
   with held as (select shard from cadastre.shard where address = $1 order by shard for update)
   delete from cadastre.shard s using held where s.shard = held.shard and s.address = $1`
 
-export const layer = (options: {
+/** Refreshes that the database has not answered yet; with so many, no more are asked for. */
+const REFRESHES_MAX = 3
+
+export interface LeaseOptions {
   readonly lease: Duration.Duration
-}): Layer.Layer<RunnerStorage.RunnerStorage | RunnerLease, never, Database> =>
-  Layer.effectContext(Effect.gen(function*() {
+  /**
+   * How long a refresh waits for the database while the lease is good anyway. It must be much less than what the cluster
+   * waits, for which a refresh without an answer is the end of all zones.
+   */
+  readonly patience: Duration.Duration
+}
+
+export const layer = (
+  options: LeaseOptions
+): Layer.Layer<RunnerStorage.RunnerStorage | RunnerLease, never, Database> =>
+  Layer.scopedContext(Effect.gen(function*() {
     const database = yield* Database
     const clock = yield* Effect.clock
+    const scope = yield* Effect.scope
     const seconds = Duration.toSeconds(options.lease)
     let validUntil = 0n
     let term = 0
     let left = true
     const extended = Effect.unsafeMakeLatch(false)
+    const termNow = () => clock.unsafeCurrentTimeNanos() < validUntil ? term : undefined
 
     /** The lease counts from before the statement that extends it. */
     const extending = (statement: Effect.Effect<ReadonlyArray<Row>, DatabaseError>) =>
@@ -129,6 +152,43 @@ export const layer = (options: {
       Effect.mapError(effect, (cause) => new PersistenceError({ cause }))
     const shards = (rows: ReadonlyArray<Row>): Array<string> =>
       rows.flatMap(([shard]) => typeof shard === "string" ? [shard] : [])
+
+    const refreshes: Array<Fiber.Fiber<void, PersistenceError>> = []
+    /** The number of the lease that the cluster was told of, and what the database said since. */
+    let told: number | undefined
+    let kept: Array<string> = []
+
+    /** A refresh that goes on when nobody waits for it any more: a late answer extends the lease, too. */
+    const refreshing = (address: string) =>
+      Effect.gen(function*() {
+        const pending = refreshes.at(-1)
+        if (pending !== undefined && refreshes.length >= REFRESHES_MAX) return pending
+        const begun = yield* orFail(
+          Effect.map(extending(database.query("refresh the lease", REFRESH, [address, seconds])), (rows) => {
+            kept = shards(rows)
+          })
+        ).pipe(Effect.interruptible, Effect.forkIn(scope))
+        refreshes.push(begun)
+        begun.addObserver(() => void refreshes.splice(refreshes.indexOf(begun), 1))
+        return begun
+      })
+
+    /**
+     * The shards that the runner holds, as the database says. While the lease is good nobody else can have taken one: a
+     * database that is late or fails for a moment ends no zone. A lease that was over in between is another one, and is
+     * told of.
+     */
+    const refresh = (address: string, held: ReadonlyArray<string>) =>
+      Effect.gen(function*() {
+        const asking = yield* refreshing(address)
+        const isKnown = (): boolean => told !== undefined && told === termNow()
+        const answer = isKnown() ? yield* Effect.timeoutOption(Fiber.await(asking), options.patience) : Option.none()
+        const isLate = Option.isNone(answer) || Exit.isFailure(answer.value)
+        const before = isLate && isKnown() ? held : []
+        if (before !== held) yield* Fiber.join(asking)
+        told = termNow()
+        return [...new Set([...before, ...kept.splice(0)])]
+      })
 
     const storage = RunnerStorage.makeEncoded({
       getRunners: orFail(Effect.map(
@@ -152,12 +212,10 @@ export const layer = (options: {
       setRunnerHealth: (address, healthy) =>
         orFail(Effect.asVoid(database.query("judge a runner", JUDGE, [address, healthy]))),
       acquire: (address, ids) => orFail(Effect.map(database.query("acquire shards", ACQUIRE, [address, ids]), shards)),
-      refresh: (address) =>
-        orFail(Effect.map(extending(database.query("refresh the lease", REFRESH, [address, seconds])), shards)),
+      refresh,
       release: (address, shard) => orFail(Effect.asVoid(database.query("release a shard", RELEASE, [address, shard]))),
       releaseAll: (address) => orFail(Effect.asVoid(database.query("release all shards", RELEASE_ALL, [address])))
     })
-    const termNow = () => clock.unsafeCurrentTimeNanos() < validUntil ? term : undefined
     const held: Effect.Effect<number> = Effect.suspend(() => {
       const now = termNow()
       if (now !== undefined) return Effect.succeed(now)

@@ -79,7 +79,7 @@ const STARTING_UP = "57P03"
 const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Duration.seconds(30)))
 
 /** Leases have connections of their own: renewed behind what all zones want to read and write, they would run out. */
-const LEASE_CONNECTIONS = 2
+const LEASE_CONNECTIONS = 4
 
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
@@ -161,7 +161,7 @@ export interface Assembly {
   readonly lease: RunnerLeases.RunnerLease["Type"]
 }
 
-/** All of a runner but its storage and its listener. */
+/** All of a runner but its storage and its listener. The database is that of the runners' leases. */
 export const assemble = (
   { address, cluster, clusterFeed, historyRetention, lease, secret, zone }: AssemblyOptions
 ): Effect.Effect<Assembly, never, Database.Database | Journal | BlockStore | Scope.Scope> =>
@@ -182,7 +182,9 @@ export const assemble = (
     const built = yield* Layer.build(
       Layer.mergeAll(ZoneHost.layer(zone), api).pipe(
         Layer.provide(sharding),
-        Layer.provideMerge(Layer.mergeAll(RunnerLeases.layer({ lease }), LocalZones.layer))
+        Layer.provideMerge(
+          Layer.mergeAll(RunnerLeases.layer({ lease, patience: Cluster.refreshPatience(lease) }), LocalZones.layer)
+        )
       )
     ).pipe(Effect.provideService(Journal, journal))
     const held = Context.get(built, RunnerLeases.RunnerLease)

@@ -4,13 +4,14 @@
  */
 import { Network, type NetworkService } from "#shards/Network.ts"
 import { type FedServer, redial, serialization } from "#shards/RpcConnection.ts"
-import type { Address } from "#transport/Connection.ts"
+import { Departures, watchful } from "#shards/Takeover.ts"
+import { type Address, format } from "#transport/Connection.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as RunnerAddress from "@effect/cluster/RunnerAddress"
 import { RunnerHealth } from "@effect/cluster/RunnerHealth"
 import * as Runners from "@effect/cluster/Runners"
-import type { RunnerStorage } from "@effect/cluster/RunnerStorage"
+import { RunnerStorage } from "@effect/cluster/RunnerStorage"
 import type { Sharding } from "@effect/cluster/Sharding"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as SocketRunner from "@effect/cluster/SocketRunner"
@@ -22,6 +23,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 
 export interface ClusterOptions {
   /** Where this runner is reached. */
@@ -35,12 +37,26 @@ export interface ClusterOptions {
   readonly fed: FedServer
 }
 
-const REFRESHES_PER_LEASE = 3
-const ASSIGNMENTS_PER_LEASE = 8
+/** How long a runner that says nothing keeps its zones, unless it is set. */
+export const LEASE = Duration.seconds(2.4)
+
+const REFRESHES_PER_LEASE = 8
+const ASSIGNMENTS_PER_LEASE = 20
 const PROBES_PER_LEASE = 4
+/** The cluster waits for its storage as long as from one refresh to the next; the storage must answer long before. */
+const PATIENCE_PER_REFRESH = 0.1
+/** Shards that come free one after the other are taken up together, within this part of the time between refreshes. */
+const GATHERING_PER_REFRESH = 0.5
 const RETRY_INTERVAL = Duration.millis(50)
 /** Zones flush what they are at and leave within this time when a runner stops. */
 const TERMINATION_TIME_MAX = Duration.seconds(10)
+
+const refreshIntervalOf = (lease: Duration.Duration): Duration.Duration =>
+  Duration.times(lease, 1 / REFRESHES_PER_LEASE)
+
+/** How long the storage may wait for its database when it is to refresh a lease that is good. */
+export const refreshPatience = (lease: Duration.Duration): Duration.Duration =>
+  Duration.times(refreshIntervalOf(lease), PATIENCE_PER_REFRESH)
 
 export const layer = (options: ClusterOptions): Layer.Layer<Sharding, never, RunnerStorage> =>
   Layer.unwrapEffect(Effect.map(Network, (network) => layerOver(network, options)))
@@ -49,11 +65,12 @@ const layerOver = (
   network: NetworkService,
   { address, fed, lease, secret, zones }: ClusterOptions
 ): Layer.Layer<Sharding, never, RunnerStorage> => {
+  const refreshInterval = refreshIntervalOf(lease)
   const config = ShardingConfig.layer({
     runnerAddress: Option.some(RunnerAddress.make(address.host, address.port)),
     shardsPerGroup: zones,
     shardLockExpiration: lease,
-    shardLockRefreshInterval: Duration.times(lease, 1 / REFRESHES_PER_LEASE),
+    shardLockRefreshInterval: refreshInterval,
     refreshAssignmentsInterval: Duration.times(lease, 1 / ASSIGNMENTS_PER_LEASE),
     runnerHealthCheckInterval: Duration.times(lease, 1 / PROBES_PER_LEASE),
     sendRetryInterval: RETRY_INTERVAL,
@@ -61,9 +78,33 @@ const layerOver = (
     entityTerminationTimeout: TERMINATION_TIME_MAX,
     simulateRemoteSerialization: false
   })
-  const client = Layer.succeed(
+  const departures = new Departures()
+  // The cluster's map of connections forgets one that is in use when its runner leaves; what keeps it open, and the
+  // process alive, ends with the cluster.
+  const client = Layer.scoped(
     Runners.RpcClientProtocol,
-    ({ host, port }) => redial(network, { host, port, secret, purpose: Purpose.cluster })
+    Effect.gen(function*() {
+      const scopes = new Set<Scope.Scope>()
+      yield* Effect.addFinalizer((exit) =>
+        Effect.forEach([...scopes], (scope) => Scope.close(scope as Scope.CloseableScope, exit), { discard: true })
+      )
+      return ({ host, port }) =>
+        Effect.gen(function*() {
+          const scope = yield* Effect.scope
+          scopes.add(scope)
+          yield* Effect.addFinalizer(() => Effect.sync(() => scopes.delete(scope)))
+          const gone = departures.of(format({ host, port }))
+          return yield* redial(network, { host, port, secret, purpose: Purpose.cluster }, gone)
+        })
+    })
+  )
+  const storage = Layer.scoped(
+    RunnerStorage,
+    Effect.flatMap(RunnerStorage, (storage) =>
+      watchful(storage, {
+        gathering: Duration.times(refreshInterval, GATHERING_PER_REFRESH),
+        onGone: (runner) => departures.tell(format(runner))
+      }))
   )
   const health = Layer.succeed(RunnerHealth, judge(address, (runner) => isAlive(network, runner, secret)))
   return SocketRunner.layer.pipe(
@@ -73,7 +114,8 @@ const layerOver = (
       config,
       MessageStorage.layerNoop,
       Layer.succeed(SocketServer.SocketServer, fed.server),
-      Layer.succeed(RpcSerialization.RpcSerialization, serialization)
+      Layer.succeed(RpcSerialization.RpcSerialization, serialization),
+      storage
     ])
   )
 }

@@ -65,12 +65,16 @@ export const dial = (
     return { protocol: yield* protocolOver(socket, Schedule.stop), onClose }
   })
 
-/** A client's protocol that connects in the background, and again whenever the connection breaks. */
+/**
+ * A client's protocol that connects in the background, and again whenever the connection breaks, or is to be broken
+ * because `gone` returns: a process that stands still keeps its connections, and who waits for it would wait on.
+ */
 export const redial = (
   network: NetworkService,
-  options: ConnectOptions
+  options: ConnectOptions,
+  gone: Effect.Effect<void>
 ): Effect.Effect<RpcClient.Protocol["Type"], never, Scope.Scope> =>
-  protocolOver(reopening(network.connect(options)), Schedule.spaced(RECONNECT_MILLIS))
+  protocolOver(reopening(network.connect(options), gone), Schedule.spaced(RECONNECT_MILLIS))
 
 const RECONNECT_MILLIS = 200
 
@@ -85,7 +89,11 @@ const protocolOver = (
   )
 
 /** A socket that is opened anew each time it is run; what is written waits until it is open. */
-const reopening = (open: Effect.Effect<Link, ConnectFailed, Scope.Scope>): Socket.Socket => {
+const reopening = (
+  open: Effect.Effect<Link, ConnectFailed, Scope.Scope>,
+  gone: Effect.Effect<void>
+): Socket.Socket => {
+  const broken = Effect.zipRight(gone, new Socket.SocketCloseError({ reason: "Close", code: 1001 }))
   type Write = Effect.Effect.Success<Socket.Socket["writer"]>
   const ready = Effect.unsafeMakeLatch(false)
   let write: Write = () => Effect.void
@@ -98,7 +106,7 @@ const reopening = (open: Effect.Effect<Link, ConnectFailed, Scope.Scope>): Socke
         )
         write = yield* Scope.extend(socket.writer, scope)
         yield* ready.open
-        return yield* socket.runRaw(handler, options)
+        return yield* Effect.raceFirst(socket.runRaw(handler, options), broken)
       })
     ).pipe(Effect.ensuring(ready.close))
   return Socket.Socket.of({

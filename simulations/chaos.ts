@@ -6,6 +6,7 @@ import { Chronicle, fromText } from "#simulations/chaos/Chronicle.ts"
 import { clientNames, type Cluster, type Ledger } from "#simulations/chaos/Cluster.ts"
 import * as ComposeCluster from "#simulations/chaos/ComposeCluster.ts"
 import { type FaultName, faultNames, isFaultName } from "#simulations/chaos/Faults.ts"
+import { interruptible } from "#simulations/chaos/Interruptible.ts"
 import * as ProcessCluster from "#simulations/chaos/ProcessCluster.ts"
 import * as Round from "#simulations/chaos/Round.ts"
 import { jsonOf, type Summary, textOf } from "#simulations/chaos/Summary.ts"
@@ -15,7 +16,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -220,14 +220,6 @@ const judgeKept = (file: string): number => {
   for (const name of ledger.probes.keys()) say(name)
   print(`${chronicle.operations} operations, ${ledger.violations.length} violations`)
   return ledger.violations.length === 0 ? 0 : 1
-}
-
-/** SIGINT and SIGTERM end it in order: all that it started and made is gone afterwards. */
-const interruptible = async <A, E>(effect: Effect.Effect<A, E>): Promise<Exit.Exit<A, E>> => {
-  const fiber = Effect.runFork(effect)
-  const interrupt = (): void => void Effect.runFork(Fiber.interrupt(fiber))
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt)
-  return await Effect.runPromise(Fiber.await(fiber))
 }
 
 const progress = ({ summary: { faults, operations, rounds, seconds, violations } }: Campaign): void => {

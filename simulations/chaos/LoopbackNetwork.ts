@@ -42,6 +42,8 @@ export const make = ({ postgresSocket, runners }: LoopbackOptions): Effect.Effec
       enter: (host, pid) => void fabric.pids.set(host, pid),
       cut: (from, to) => Effect.sync(() => fabric.cut(from, to)),
       mend: (from, to) => Effect.sync(() => fabric.mend(from, to)),
+      unplug: (host) => Effect.sync(() => fabric.unplug(host)),
+      plug: (host) => Effect.sync(() => fabric.plug(host)),
       slow: (millis) => Effect.sync(() => fabric.slow(millis)),
       breakOne: (dice) => Effect.sync(() => fabric.breakOne(dice)),
       cannotSlow: undefined
@@ -67,6 +69,7 @@ class Fabric {
   private readonly servers: Array<Net.Server> = []
   /** How many faults cut a way. */
   private readonly cuts = new Map<string, number>()
+  private readonly unplugged = new Set<string>()
   private millis = 0
 
   /** A proxy for a host, on a free port. */
@@ -88,6 +91,15 @@ class Fabric {
 
   mend(from: string, to: string): void {
     this.count(from, to, -1)
+    this.runAll()
+  }
+
+  unplug(host: string): void {
+    this.unplugged.add(host)
+  }
+
+  plug(host: string): void {
+    this.unplugged.delete(host)
     this.runAll()
   }
 
@@ -139,6 +151,7 @@ class Fabric {
   }
 
   private isCut(from: string, to: string): boolean {
+    if (this.unplugged.has(from) || this.unplugged.has(to)) return true
     return (this.cuts.get(`${from} ${to}`) ?? 0) > 0
   }
 

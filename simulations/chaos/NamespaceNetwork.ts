@@ -29,7 +29,7 @@ export const make = ({ hosts, postgresSocket }: NamespaceOptions): Effect.Effect
     const namespaceOf = (name: string): string => namespaces.get(name) ?? ""
     const addressOf = (name: string): string => addresses.get(name) ?? ""
     const on: Network["on"] = (host, command) => ["nsenter", `--net=/run/netns/${namespaceOf(host)}`, "--", ...command]
-    yield* wire([...namespaces.values()], [...addresses.values()])
+    const setPort = yield* wire([...namespaces.values()], [...addresses.values()])
     const postgres = { host: addressOf(POSTGRES.name), port: POSTGRES.port }
     yield* openDoor(on(POSTGRES.name, [process.execPath, DOOR, postgres.host, String(postgres.port), postgresSocket]))
     const rule = (change: "-A" | "-D", from: string, to: string, target: ReadonlyArray<string>) =>
@@ -42,6 +42,8 @@ export const make = ({ hosts, postgresSocket }: NamespaceOptions): Effect.Effect
       enter: () => undefined,
       cut: (from, to) => rule("-A", from, to, ["-j", "DROP"]),
       mend: (from, to) => rule("-D", from, to, ["-j", "DROP"]),
+      unplug: (host) => setPort(namespaceOf(host), "down"),
+      plug: (host) => setPort(namespaceOf(host), "up"),
       slow: (millis) =>
         Effect.forEach(all, (host) =>
           Child.must(...on(host, [
@@ -72,7 +74,10 @@ const twoOf = (dice: Dice, all: ReadonlyArray<string>): readonly [string, string
   return [one, dice.of(all.filter((other) => other !== one))]
 }
 
-/** Makes the namespaces and the bridge; removes them with the scope, and with them all that they hold. */
+/**
+ * Makes the namespaces and the bridge; removes them with the scope, and with them all that they hold. Gives what sets a
+ * namespace's port of the bridge up or down.
+ */
 const wire = (namespaces: ReadonlyArray<string>, addresses: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const hub = `cadastre-${process.pid}-hub`
@@ -87,6 +92,7 @@ const wire = (namespaces: ReadonlyArray<string>, addresses: ReadonlyArray<string
       yield* ip("-n", name, "addr", "add", `${addresses[index]}/24`, "dev", "eth0")
       yield* ip("-n", name, "link", "set", "eth0", "up")
     }
+    return (name: string, state: "up" | "down") => ip("-n", hub, "link", "set", `v${namespaces.indexOf(name)}`, state)
   })
 
 const namespace = (name: string) =>

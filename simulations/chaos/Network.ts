@@ -24,6 +24,9 @@ export interface Network {
   /** What one host sends to another does not arrive, until it is mended. */
   readonly cut: (from: string, to: string) => Effect.Effect<void>
   readonly mend: (from: string, to: string) => Effect.Effect<void>
+  /** Nothing comes from a host and nothing gets there, until it is plugged in again. Nobody is told. */
+  readonly unplug: (host: string) => Effect.Effect<void>
+  readonly plug: (host: string) => Effect.Effect<void>
   /** Everything takes so much longer; 0 ends it. */
   readonly slow: (millis: number) => Effect.Effect<void>
   /** A connection breaks, between any two; whether there was one. */

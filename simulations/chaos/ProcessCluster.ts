@@ -76,7 +76,7 @@ export const make = (options: ProcessOptions) =>
           )
         })
     }
-    return cluster
+    return { ...cluster, on: network.on, unplug: network.unplug, plug: network.plug }
   })
 
 const environmentOf = (

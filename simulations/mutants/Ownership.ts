@@ -188,8 +188,8 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "shards-taken-from-the-living",
     about: "Shards are taken from a runner whose lease is good: two runners hold one zone.",
     file: statements,
-    find: "(row === seen.get(shard) && free.has(row.address))",
-    replace: "row === seen.get(shard)",
+    find: "row.address === address || free.has(row.address)",
+    replace: "row.address === address || !free.has(\"\")",
     scenario: "duels"
   },
   {

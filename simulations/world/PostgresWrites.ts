@@ -183,14 +183,17 @@ const acquire: PostgresWrite = function*(tables, values, transaction) {
     runner !== undefined && runner.expires <= transaction.clock()
   const gone = [...owners].filter((owner) => owner !== address && isOver(tables.runner.get(owner))).sort()
   for (const owner of gone) if (isOver(yield* lockRunner(tables, owner, transaction, "share"))) free.add(owner)
+  const mayBeHad = (row: ShardRow | undefined): boolean =>
+    row === undefined || row.address === address || free.has(row.address)
   const taken: Array<Row> = []
   for (const shard of wanted) {
+    if (!mayBeHad(seen.get(shard))) continue
     yield* transaction.exclusive(shardKey(shard))
     if (taken.at(-1)?.[0] === shard) {
       throw new PostgresRefused("21000", "ON CONFLICT DO UPDATE command cannot affect row a second time")
     }
     const row = tables.shard.get(shard)
-    const isFree = row === undefined || row.address === address || (row === seen.get(shard) && free.has(row.address))
+    const isFree = row === undefined || row.address === address || row === seen.get(shard)
     if (!isFree) continue
     transaction.write(() => tables.putShard(shard, address))
     taken.push([shard])
