@@ -199,7 +199,10 @@ export const layer = (
         orFail(Effect.gen(function*() {
           yield* database.query("forget lost runners", FORGET)
           left = false
+          const isFirst = term === 0
           const [row] = yield* extending(database.query("register", REGISTER, [address, runner, healthy, seconds]))
+          // It holds nothing yet that somebody could have taken.
+          if (isFirst) told = termNow()
           return Number(row?.[0])
         })),
       // Others may take its shards at once, though its zones still end.

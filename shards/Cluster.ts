@@ -73,6 +73,8 @@ const layerOver = (
     shardLockRefreshInterval: refreshInterval,
     refreshAssignmentsInterval: Duration.times(lease, 1 / ASSIGNMENTS_PER_LEASE),
     runnerHealthCheckInterval: Duration.times(lease, 1 / PROBES_PER_LEASE),
+    // Messages are not stored; it is also how often the cluster looks at shards that it gave up to take or to release.
+    entityMessagePollInterval: refreshInterval,
     sendRetryInterval: RETRY_INTERVAL,
     entityMaxIdleTime: Duration.infinity,
     entityTerminationTimeout: TERMINATION_TIME_MAX,
