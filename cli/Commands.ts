@@ -568,6 +568,26 @@ export const commands: ReadonlyArray<Command> = [
     load: () => import("#cli/commands/BenchMdtest.ts")
   },
   {
+    name: "bench failover",
+    summary: "how long the zones of a runner that dies, stands still or loses its network take to answer elsewhere",
+    options: [
+      {
+        flags: "--zones <n>",
+        description: "zones of its cluster of three runners (12)",
+        parse: wholeNumber("a number")
+      },
+      { flags: "--callers <n>", description: "callers of each zone (2)", parse: wholeNumber("a number") },
+      { flags: "--rounds <n>", description: "how often each befalls a runner (3)", parse: wholeNumber("a number") },
+      { flags: "--lease <seconds>", description: "as CADASTRE_LEASE_SECONDS", parse: positive("seconds") },
+      { flags: "--faults <list>", description: "some of Kill, Stop, NetworkLoss, Rolling (all)" },
+      { flags: "--keep", description: "leave logs and data for a look" },
+      json
+    ],
+    examples: ["cadastre bench failover", "cadastre bench failover --rounds 1 --faults Kill,Rolling --json"],
+    connects: false,
+    load: () => import("#cli/commands/BenchFailover.ts")
+  },
+  {
     name: "chaos",
     summary: "run a real cluster on this machine, with real faults, and check all that is promised",
     options: [

@@ -81,6 +81,25 @@ describe("a link to a zone", () => {
       expect(asked).toEqual(["locate 1", "submit 1", "locate 2", "submit 2"])
     }))
 
+  it.effect("takes all that waits along, and asks for all of it once", () =>
+    Effect.gen(function*() {
+      const takenOver = yield* Effect.makeLatch(false)
+      let place = a!
+      const { asked, send } = yield* linkOver([
+        [a!, { locate: Effect.succeed(a!), submit: Effect.never }],
+        [b!, { locate: Effect.zipRight(takenOver.await, Effect.sync(() => place)) }]
+      ])
+      const first = yield* Effect.fork(send)
+      yield* TestClock.adjust(Duration.millis(50))
+      const second = yield* Effect.fork(send)
+      yield* TestClock.adjust(Duration.millis(2500))
+      place = b!
+      yield* takenOver.open
+      yield* TestClock.adjust(Duration.millis(1))
+      yield* Fiber.joinAll([first, second])
+      expect(asked).toEqual(["locate 1", "submit 1", "submit 1", "locate 2", "submit 2", "submit 2"])
+    }))
+
   it.effect("gives nothing up while the zone is where it was", () =>
     Effect.gen(function*() {
       const slow = yield* Effect.makeLatch(false)

@@ -22,6 +22,7 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 
@@ -81,6 +82,8 @@ interface Group {
 interface Route {
   readonly address: Address
   epoch: number
+  /** Done when the zone is known to be elsewhere. */
+  readonly left: Deferred.Deferred<void>
 }
 
 /**
@@ -124,7 +127,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     const locateAt = (asked: Address): Effect.Effect<Route, AttemptError> =>
       Effect.map(
         connected(pool, asked, (runner) => runner.Locate({ zone })),
-        ({ epoch, host, port }) => ({ address: { host, port }, epoch })
+        ({ epoch, host, port }) => ({ address: { host, port }, epoch, left: Deferred.unsafeMake(FiberId.none) })
       )
 
     const findRoute: Effect.Effect<Route, AttemptError> = Effect.suspend(() => {
@@ -148,22 +151,26 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
 
     /** Fails once another runner says that the zone is elsewhere by now; the zone's own runner may be gone. */
     const moved = (at: Route): Effect.Effect<never, Moved> =>
+      Effect.zipRight(Effect.raceFirst(doubt(at), Deferred.await(at.left)), new Moved())
+
+    /** One asks for all that wait; whoever is answered or gives up leaves it to another. */
+    const doubt = (at: Route): Effect.Effect<void> =>
       Effect.gen(function*() {
-        for (let pause = DOUBT_MILLIS_MIN;; pause = Math.min(2 * pause, DOUBT_MILLIS_MAX)) {
+        for (let pause = DOUBT_MILLIS_MIN;;) {
           yield* Effect.sleep(Duration.millis(pause))
           const [asked] = behind(options.seeds(), at.address)
-          // One asks for all that wait.
-          if (doubting || asked === undefined || route !== at || isSame(asked, at.address)) {
-            if (route !== undefined && !isSame(route.address, at.address)) return yield* new Moved()
-            continue
-          }
+          if (doubting || asked === undefined || isSame(asked, at.address)) continue
           doubting = true
           const found = yield* Effect.option(locateAt(asked)).pipe(
-            Effect.ensuring(Effect.sync(() => void (doubting = false)))
+            Effect.ensuring(Effect.sync(() => {
+              doubting = false
+            }))
           )
+          pause = Math.min(2 * pause, DOUBT_MILLIS_MAX)
           if (found._tag === "None" || isSame(found.value.address, at.address)) continue
-          if (route === at) route = found.value
-          return yield* new Moved()
+          if (route === at || route === undefined) route = found.value
+          yield* Deferred.succeed(at.left, undefined)
+          return
         }
       })
 

@@ -180,6 +180,8 @@ export const layer = (
      */
     const refresh = (address: string, held: ReadonlyArray<string>) =>
       Effect.gen(function*() {
+        // Before it registers it holds nothing, and a database that is slow to connect is no reason to give up.
+        if (term === 0) return []
         const asking = yield* refreshing(address)
         const isKnown = (): boolean => told !== undefined && told === termNow()
         const answer = isKnown() ? yield* Effect.timeoutOption(Fiber.await(asking), options.patience) : Option.none()

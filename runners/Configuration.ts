@@ -3,6 +3,7 @@
  */
 import * as Archiver from "#actors/Archiver.ts"
 import type { ServerOptions } from "#runners/Server.ts"
+import * as Cluster from "#shards/Cluster.ts"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
@@ -139,7 +140,7 @@ const settings = Config.all({
   statement: seconds("CADASTRE_POSTGRES_TIMEOUT_SECONDS", 10),
   blocks,
   zones: Config.option(Config.integer("CADASTRE_ZONES")),
-  lease: seconds("CADASTRE_LEASE_SECONDS", 4),
+  lease: seconds("CADASTRE_LEASE_SECONDS", Duration.toSeconds(Cluster.LEASE)),
   sessionLease: seconds("CADASTRE_SESSION_LEASE_SECONDS", 60),
   snapshotEvents: count("CADASTRE_SNAPSHOT_EVENTS", 250_000),
   retention: Config.option(days("CADASTRE_JOURNAL_RETENTION_DAYS")),

@@ -38,7 +38,7 @@ export interface ClusterOptions {
 }
 
 /** How long a runner that says nothing keeps its zones, unless it is set. */
-export const LEASE = Duration.seconds(2.4)
+export const LEASE = Duration.seconds(2.2)
 
 const REFRESHES_PER_LEASE = 8
 const ASSIGNMENTS_PER_LEASE = 20
