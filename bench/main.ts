@@ -4,8 +4,8 @@
  */
 import { capacity } from "#bench/capacity/Capacity.ts"
 import { engine } from "#bench/Engine.ts"
-import { idle } from "#bench/Idle.ts"
 import { failover } from "#bench/failover/Failover.ts"
+import { idle } from "#bench/Idle.ts"
 import { load } from "#bench/Load.ts"
 import { mdtest } from "#bench/mdtest/Mdtest.ts"
 import { memory } from "#bench/Memory.ts"
