@@ -490,6 +490,38 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
         expect(yield* b.acquire(1, 2)).toEqual([])
       }))
 
+    test("keep what is acquired while they are refreshed", () =>
+      Effect.gen(function*() {
+        yield* empty
+        const database = yield* Database.Database
+        const late = yield* Effect.makeLatch(true)
+        let looked = false
+        const slow = refreshedBy(database, (query) =>
+          query.pipe(
+            Effect.tap(() => Effect.sync(() => void (looked = true))),
+            Effect.zipLeft(late.await)
+          ))
+        const patient = yield* Effect.provideService(registered(LONG), Database.Database, slow)
+        yield* patient.acquire(1)
+        yield* late.close
+        const refreshed = yield* Effect.fork(patient.refresh(1))
+        yield* until(Effect.sync(() => looked), (done) => done)
+        expect(yield* patient.acquire(2)).toEqual([2])
+        yield* late.open
+        expect(yield* Fiber.join(refreshed)).toEqual([1, 2])
+
+        const hasty = yield* Effect.provideService(
+          registered(LONG, undefined, Duration.millis(1)),
+          Database.Database,
+          slow
+        )
+        yield* hasty.acquire(3)
+        yield* late.close
+        yield* hasty.acquire(4)
+        expect(yield* hasty.refresh(3)).toEqual([3, 4])
+        yield* late.open
+      }))
+
     test("that were over and are there again are not kept for a database that is late", () =>
       Effect.gen(function*() {
         yield* empty

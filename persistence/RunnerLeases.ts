@@ -154,20 +154,25 @@ export const layer = (
       rows.flatMap(([shard]) => typeof shard === "string" ? [shard] : [])
 
     const refreshes: Array<Fiber.Fiber<void, PersistenceError>> = []
-    /** The number of the lease that the cluster was told of, and what the database said since. */
+    /** The number of the lease that the cluster was told of. */
     let told: number | undefined
-    let kept: Array<string> = []
+    /** The runner's shards, as far as the database has said. */
+    let mine = new Set<string>()
+    /** For each refresh under way, what was acquired since it began: the database may have looked before. */
+    const gains = new Set<Set<string>>()
 
     /** A refresh that goes on when nobody waits for it any more: a late answer extends the lease, too. */
     const refreshing = (address: string) =>
       Effect.gen(function*() {
         const pending = refreshes.at(-1)
         if (pending !== undefined && refreshes.length >= REFRESHES_MAX) return pending
+        const gained = new Set<string>()
+        gains.add(gained)
         const begun = yield* orFail(
           Effect.map(extending(database.query("refresh the lease", REFRESH, [address, seconds])), (rows) => {
-            kept = shards(rows)
+            mine = new Set([...shards(rows), ...rows[0]?.[1] === true ? gained : []])
           })
-        ).pipe(Effect.interruptible, Effect.forkIn(scope))
+        ).pipe(Effect.ensuring(Effect.sync(() => gains.delete(gained))), Effect.interruptible, Effect.forkIn(scope))
         refreshes.push(begun)
         begun.addObserver(() => void refreshes.splice(refreshes.indexOf(begun), 1))
         return begun
@@ -189,7 +194,7 @@ export const layer = (
         const before = isLate && isKnown() ? held : []
         if (before !== held) yield* Fiber.join(asking)
         told = termNow()
-        return [...new Set([...before, ...kept.splice(0)])]
+        return [...new Set([...before, ...mine])]
       })
 
     const storage = RunnerStorage.makeEncoded({
@@ -212,14 +217,22 @@ export const layer = (
         orFail(Effect.suspend(() => {
           left = true
           validUntil = 0n
+          mine.clear()
           return Effect.asVoid(database.query("unregister", UNREGISTER, [address]))
         })),
       setRunnerHealth: (address, healthy) =>
         orFail(Effect.asVoid(database.query("judge a runner", JUDGE, [address, healthy]))),
-      acquire: (address, ids) => orFail(Effect.map(database.query("acquire shards", ACQUIRE, [address, ids]), shards)),
+      acquire: (address, ids) =>
+        orFail(Effect.map(database.query("acquire shards", ACQUIRE, [address, ids]), (rows) => {
+          const taken = shards(rows)
+          for (const all of [mine, ...gains]) for (const shard of taken) all.add(shard)
+          return taken
+        })),
       refresh,
-      release: (address, shard) => orFail(Effect.asVoid(database.query("release a shard", RELEASE, [address, shard]))),
-      releaseAll: (address) => orFail(Effect.asVoid(database.query("release all shards", RELEASE_ALL, [address])))
+      release: (address, shard) =>
+        orFail(Effect.map(database.query("release a shard", RELEASE, [address, shard]), () => void mine.delete(shard))),
+      releaseAll: (address) =>
+        orFail(Effect.map(database.query("release all shards", RELEASE_ALL, [address]), () => mine.clear()))
     })
     const held: Effect.Effect<number> = Effect.suspend(() => {
       const now = termNow()

@@ -106,9 +106,9 @@ const reopening = (
         )
         write = yield* Scope.extend(socket.writer, scope)
         yield* ready.open
-        return yield* Effect.raceFirst(socket.runRaw(handler, options), broken)
+        return yield* socket.runRaw(handler, options)
       })
-    ).pipe(Effect.ensuring(ready.close))
+    ).pipe(Effect.raceFirst(broken), Effect.ensuring(ready.close))
   return Socket.Socket.of({
     [Socket.TypeId]: Socket.TypeId,
     run: runRaw as Socket.Socket["run"],
