@@ -481,10 +481,9 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
         )
         const b = yield* registered(LONG)
         yield* a.acquire(1, 2)
-        yield* a.refresh(1, 2)
         yield* late.close
         expect(yield* a.refresh(1, 2)).toEqual([1, 2])
-        const end = yield* endIn(a, 0.2)
+        const end = yield* endIn(a, 2)
         yield* late.open
         yield* awaitPast(end)
         expect(yield* b.acquire(1, 2)).toEqual([])
@@ -534,7 +533,6 @@ export const contract = (suite: Suite<Database.Database | LeaseDatabase>): void 
           slow
         )
         yield* a.acquire(1, 2)
-        yield* a.refresh(1, 2)
         const first = a.term()
         yield* late.close
         expect(yield* a.refresh(1, 2)).toEqual([1, 2])

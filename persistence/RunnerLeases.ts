@@ -110,9 +110,6 @@ export const RELEASE_ALL = `
   with held as (select shard from cadastre.shard where address = $1 order by shard for update)
   delete from cadastre.shard s using held where s.shard = held.shard and s.address = $1`
 
-/** Refreshes that the database has not answered yet; with so many, no more are asked for. */
-const REFRESHES_MAX = 3
-
 export interface LeaseOptions {
   readonly lease: Duration.Duration
   /**
@@ -153,28 +150,31 @@ export const layer = (
     const shards = (rows: ReadonlyArray<Row>): Array<string> =>
       rows.flatMap(([shard]) => typeof shard === "string" ? [shard] : [])
 
-    const refreshes: Array<Fiber.Fiber<void, PersistenceError>> = []
+    let pending: Fiber.Fiber<void, PersistenceError> | undefined
     /** The number of the lease that the cluster was told of. */
     let told: number | undefined
     /** The runner's shards, as far as the database has said. */
     let mine = new Set<string>()
-    /** For each refresh under way, what was acquired since it began: the database may have looked before. */
-    const gains = new Set<Set<string>>()
+    /** What was acquired since the refresh under way began: the database may have looked before. */
+    const gained = new Set<string>()
 
-    /** A refresh that goes on when nobody waits for it any more: a late answer extends the lease, too. */
+    /**
+     * A refresh that goes on when nobody waits for it any more: a late answer extends the lease, too. One at a time: a
+     * statement tells of the shards as they were when it began, and may have waited for another one that lost them.
+     */
     const refreshing = (address: string) =>
       Effect.gen(function*() {
-        const pending = refreshes.at(-1)
-        if (pending !== undefined && refreshes.length >= REFRESHES_MAX) return pending
-        const gained = new Set<string>()
-        gains.add(gained)
+        if (pending !== undefined) return pending
+        gained.clear()
         const begun = yield* orFail(
           Effect.map(extending(database.query("refresh the lease", REFRESH, [address, seconds])), (rows) => {
             mine = new Set([...shards(rows), ...rows[0]?.[1] === true ? gained : []])
           })
-        ).pipe(Effect.ensuring(Effect.sync(() => gains.delete(gained))), Effect.interruptible, Effect.forkIn(scope))
-        refreshes.push(begun)
-        begun.addObserver(() => void refreshes.splice(refreshes.indexOf(begun), 1))
+        ).pipe(Effect.interruptible, Effect.forkIn(scope))
+        pending = begun
+        begun.addObserver(() => {
+          pending = undefined
+        })
         return begun
       })
 
@@ -225,7 +225,7 @@ export const layer = (
       acquire: (address, ids) =>
         orFail(Effect.map(database.query("acquire shards", ACQUIRE, [address, ids]), (rows) => {
           const taken = shards(rows)
-          for (const all of [mine, ...gains]) for (const shard of taken) all.add(shard)
+          for (const all of [mine, gained]) for (const shard of taken) all.add(shard)
           return taken
         })),
       refresh,

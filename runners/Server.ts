@@ -80,6 +80,8 @@ const DATABASE_WAIT = Schedule.spaced(Duration.seconds(1)).pipe(Schedule.upTo(Du
 
 /** Leases have connections of their own: renewed behind what all zones want to read and write, they would run out. */
 const LEASE_CONNECTIONS = 4
+/** A statement that hangs is given up in this part of the lease, in time for another one. */
+const LEASE_STATEMENT = 0.5
 
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
@@ -122,7 +124,14 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
       Context.add(
         storage,
         Database.Database,
-        yield* Database.make({ ...options.database, connectionsMax: LEASE_CONNECTIONS })
+        yield* Database.make({
+          ...options.database,
+          connectionsMax: LEASE_CONNECTIONS,
+          statementMillisMax: Math.min(
+            options.database.statementMillisMax,
+            Duration.toMillis(options.lease) * LEASE_STATEMENT
+          )
+        })
       )
     )
     accept.set(Purpose.rpc, (socket) => feedApi(socketOf(socket)))

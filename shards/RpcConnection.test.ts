@@ -1,6 +1,6 @@
 import type { Link, NetworkService } from "#shards/Network.ts"
 import { redial } from "#shards/RpcConnection.ts"
-import { ConnectFailed, type ConnectOptions } from "#transport/Connection.ts"
+import type { ConnectFailed, ConnectOptions } from "#transport/Connection.ts"
 import { Purpose } from "#transport/Handshake.ts"
 import * as Socket from "@effect/platform/Socket"
 import * as Rpc from "@effect/rpc/Rpc"
