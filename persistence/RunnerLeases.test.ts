@@ -87,4 +87,29 @@ it.scopedLive("a runner whose lease ends while it waits for its row gets its sha
     expect(yield* query("refresh", RunnerLeases.REFRESH, [a, 600])).toEqual([[null, true]])
   }).pipe(Effect.provide(database)))
 
+it.scopedLive("of two refreshes that wait for the row of a lease that ends meanwhile, neither keeps a shard", () =>
+  Effect.gen(function*() {
+    const { query, script } = yield* Database.Database
+    const a = "runner:1"
+    yield* query("register", RunnerLeases.REGISTER, [a, "{}", true, 600])
+    yield* query("acquire", RunnerLeases.ACQUIRE, [a, ["zones:1", "zones:2"]])
+    yield* query(
+      "end soon",
+      "update cadastre.runner set expires = clock_timestamp() + interval '0.5 s' where address = $1",
+      [a]
+    )
+    const holder = yield* Effect.fork(
+      script("hold", `select from cadastre.runner where address = '${a}' for update; select pg_sleep(1)`)
+    )
+    yield* Effect.repeat(
+      query("look", "select from pg_stat_activity where query like 'select from cadastre.runner%pg_sleep%'"),
+      { until: (rows) => rows.length > 0 }
+    )
+    const refresh = query("refresh", RunnerLeases.REFRESH, [a, 600])
+    const both = yield* Effect.fork(Effect.all([refresh, refresh], { concurrency: "unbounded" }))
+    yield* Fiber.join(holder)
+    expect(yield* Fiber.join(both)).toEqual([[[null, false]], [[null, false]]])
+    expect(yield* refresh).toEqual([[null, true]])
+  }).pipe(Effect.provide(database)))
+
 contract(realTime("the leases of runners", Layer.provideMerge(leaseDatabase, database)))

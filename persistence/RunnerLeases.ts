@@ -74,13 +74,17 @@ export const ACQUIRE = `
 
 /**
  * No row if there is no lease to extend; one without a shard if it holds none. A lease that is over once its row is
- * locked begins anew and has lost its shards: others may have had them.
+ * locked begins anew and has lost its shards: others may have had them. So has one whose row is not the one that was there
+ * when the statement began: it waited for another refresh, which may have found it over, and the shards that it sees are
+ * those of before.
  */
 export const REFRESH = `
-  with locked as materialized (
-    select expires from cadastre.runner where address = $1 for update
+  with seen as materialized (
+    select xmin as version from cadastre.runner where address = $1
+  ), locked as materialized (
+    select expires, xmin as version from cadastre.runner where address = $1 for update
   ), lease as materialized (
-    select expires > clock_timestamp() as lasted from locked
+    select expires > clock_timestamp() and version in (select version from seen) as lasted from locked
   ), extended as (
     update cadastre.runner set expires = clock_timestamp() + make_interval(secs => $2)
     from lease where address = $1 returning lease.lasted

@@ -205,9 +205,10 @@ const acquire: PostgresWrite = function*(tables, values, transaction) {
 const refresh: PostgresWrite = function*(tables, values, transaction) {
   const address = text(values[0])
   const shards = shardsOf(tables, address)
+  const seen = tables.runner.get(address)
   const row = yield* lockRunner(tables, address, transaction)
   if (row === undefined) return []
-  const lasted = row.expires > transaction.clock()
+  const lasted = row.expires > transaction.clock() && row === seen
   const expires = transaction.clock() + double(values[1]) * SECOND_MICROS
   const kept = lasted ? shards.map(({ shard }) => shard) : []
   transaction.write(() => {
