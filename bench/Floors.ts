@@ -1,4 +1,5 @@
 /** What this machine does at best at this moment: the floors that a benchmark's figures stand on. */
+import { quantile } from "#bench/Quantile.ts"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
@@ -57,7 +58,7 @@ export const fdatasyncMicros = (folder: string): number => {
         Fs.writeSync(handle, page)
         Fs.fdatasyncSync(handle)
       }) * 1000)
-    return middleOf(micros)
+    return quantile(micros, 0.5)
   } finally {
     Fs.closeSync(handle)
     Fs.rmSync(file)
@@ -85,7 +86,5 @@ export const loopbackMicros = async (): Promise<number> => {
     socket.destroy()
     server.close()
   }
-  return middleOf(micros)
+  return quantile(micros, 0.5)
 }
-
-const middleOf = (values: Array<number>): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0

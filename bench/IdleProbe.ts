@@ -1,16 +1,16 @@
 /** The process that `bench idle` measures: a runner whose zones are woken, and left alone until they rest. */
 import { keeping } from "#actors/Archiver.ts"
 import { residentBytes } from "#bench/Resident.ts"
+import { temporaryFolder } from "#bench/TemporaryFolder.ts"
 import * as RunnerPool from "#client/RunnerPool.ts"
 import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
 import * as Server from "#runners/Server.ts"
+import * as Cluster from "#shards/Cluster.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import { chmodSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 export interface IdleMeasured {
@@ -34,15 +34,7 @@ const MIB = 1024 * 1024
 
 const measure = (zones: number) =>
   Effect.gen(function*() {
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const made = mkdtempSync(join(tmpdir(), "cadastre-idle-"))
-        // Postgres may run as another user, who must pass through it.
-        chmodSync(made, 0o755)
-        return made
-      }),
-      (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
-    )
+    const folder = yield* temporaryFolder("idle")
     const postgres = yield* EmbeddedPostgres.start(join(folder, "postgres"))
     const secret = Redacted.make("of a benchmark")
     const host = "127.0.0.1"
@@ -53,7 +45,7 @@ const measure = (zones: number) =>
       database: { ...postgres, tls: false, connectionsMax: 12, statementMillisMax: 10_000 },
       blocks: { kind: "disk", folder: join(folder, "blocks") },
       zones,
-      lease: Duration.seconds(4),
+      lease: Cluster.LEASE,
       zone: {
         sessionLease: Duration.seconds(60),
         snapshotEvents: 250_000,

@@ -8,7 +8,9 @@ import { replyOf, ROOT as root, TestClient, TestLease, ZONE as zone } from "#act
 import * as Zone from "#actors/Zone.ts"
 import { LoopProbe, PAUSE_MILLIS } from "#bench/LoopProbe.ts"
 import { nameOf, scattered } from "#bench/MdtestNames.ts"
+import { quantile } from "#bench/Quantile.ts"
 import { type Bench, rounded } from "#bench/Report.ts"
+import { makeFolder, removeFolder } from "#bench/TemporaryFolder.ts"
 import type { ByteString } from "#domain/ByteString.ts"
 import * as MessageCodec from "#domain/codec/MessageCodec.ts"
 import { Limits } from "#domain/Limits.ts"
@@ -18,11 +20,9 @@ import type { JournalService } from "#persistence/Journal.ts"
 import { Journal } from "#persistence/Journal.ts"
 import * as MemoryJournal from "#persistence/MemoryJournal.ts"
 import { RunnerLease } from "#persistence/RunnerLeases.ts"
+import { others } from "#persistence/Turn.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 
 const FILES_BY_DEFAULT = 10_000_000
 /** Commands of a message, and messages that are on their way at a time. */
@@ -66,7 +66,7 @@ export const pauses: Bench = async ({ files = FILES_BY_DEFAULT }, say) => {
 }
 
 const measure = async (run: Run): Promise<void> => {
-  const folder = Fs.mkdtempSync(join(tmpdir(), "cadastre-bench-"))
+  const folder = makeFolder("pauses")
   const measured = Effect.gen(function*() {
     const store = yield* DiskBlockStore.make({ folder })
     const journal = MemoryJournal.make().service
@@ -79,7 +79,7 @@ const measure = async (run: Run): Promise<void> => {
   try {
     await Effect.runPromise(measured)
   } finally {
-    Fs.rmSync(folder, { recursive: true })
+    removeFolder(folder)
   }
 }
 
@@ -197,7 +197,7 @@ class Run {
 
   private phase<E, R>(name: string, work: Effect.Effect<void, E, R>) {
     return Effect.gen(this, function*() {
-      yield* turn
+      yield* others
       this.probe.begin()
       this.waits = []
       const began = performance.now()
@@ -207,7 +207,7 @@ class Run {
       const { longest, longestWall, pauses, worst } = this.probe.turns
       const seconds = (performance.now() - began) / 1000
       this.note(this.figures, `longestPause${name}Millis`, longest)
-      this.note(this.figures, `p999${name}Millis`, percentile(this.waits, 0.999))
+      if (this.waits.length > 0) this.note(this.figures, `p999${name}Millis`, quantile(this.waits, 0.999))
       this.note(this.beside, `longestWall${name}Millis`, longestWall)
       this.say(
         `  ${name.padEnd(16)} ${
@@ -339,15 +339,15 @@ class Run {
       const living = this.zone as Zone.Zone
       const { client, probe } = this
       const epoch = yield* living.ready
-      yield* turn
+      yield* others
       const message = probe.apart(() => client.message(epoch, ...callsOf()))
       const { commands } = client
       this.underway.add(commands[0]?.number ?? 0)
-      yield* turn
+      yield* others
       const began = performance.now()
       const replies = yield* living.submit(message)
       this.waits.push(performance.now() - began)
-      yield* turn
+      yield* others
       this.answered(commands)
       const outcomes = probe.apart(() => MessageCodec.decodeReplies(replies, commands))
       const failed = outcomes.find(({ errno }) => errno !== 0)
@@ -361,9 +361,3 @@ const newest = (journal: JournalService) =>
   Effect.map(journal.snapshots(zone), ([record]) => record?.head.sequence ?? 0)
 
 const immediate = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
-
-/** What comes next has a turn of the loop for itself. */
-const turn: Effect.Effect<void> = Effect.async((resume) => void setImmediate(() => resume(Effect.void)))
-
-const percentile = (values: ReadonlyArray<number>, share: number): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? 0

@@ -5,6 +5,7 @@
 import { recover } from "#actors/Recovery.ts"
 import { nameOf, scattered } from "#bench/MdtestNames.ts"
 import { type Bench, rounded } from "#bench/Report.ts"
+import { makeFolder, removeFolder } from "#bench/TemporaryFolder.ts"
 import * as ZoneFiller from "#bench/ZoneFiller.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { BlockStore, type BlockStoreService } from "#persistence/blocks/BlockStore.ts"
@@ -17,9 +18,6 @@ import { ZonePages } from "#persistence/pages/ZonePages.ts"
 import { ZoneSnapshots } from "#persistence/Snapshot.ts"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as Fs from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 
 const FILES_BY_DEFAULT = 1_000_000
 const FILES_LEAST = 100_000
@@ -35,7 +33,7 @@ export const recovery: Bench = async (options, say) => {
   const beside: Record<string, number> = {}
   const ratios: Record<string, number> = {}
   for (let files = Math.min(FILES_LEAST, most); files <= most; files *= STEP) {
-    const folder = Fs.mkdtempSync(join(tmpdir(), "cadastre-bench-"))
+    const folder = makeFolder("recovery")
     try {
       const found = await Effect.runPromise(measure(files, folder))
       const size = files.toExponential(0).replace("+", "")
@@ -52,7 +50,7 @@ export const recovery: Bench = async (options, say) => {
           `snapshot ${rounded(found.snapshotMillis)} ms of ${rounded(found.bytes / 2 ** 20)} MiB`
       )
     } finally {
-      Fs.rmSync(folder, { recursive: true })
+      removeFolder(folder)
     }
   }
   return { bench: "recovery", figures, beside, ratios }

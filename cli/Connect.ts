@@ -157,12 +157,13 @@ const userName = (uid: number): string => {
   }
 }
 
-interface Target {
+export interface Target {
   readonly endpoints: ReadonlyArray<Address>
   readonly secret: Redacted.Redacted<string>
 }
 
-const findTarget = (options: Options): Target => {
+/** Where the file system is, and what lets one in; throws `TargetUnknown`. */
+export const findTarget = (options: Options): Target => {
   const endpoint = (options["endpoint"] as string | undefined) ??
     (options["data"] === undefined ? process.env["CADASTRE_ENDPOINT"] : undefined)
   const folder = DataFolder.at((options["data"] as string | undefined) ?? DataFolder.defaultPath())

@@ -3,24 +3,21 @@
  * of the network, and a restart of all, one after the other. How long a dead runner's zones take to answer elsewhere,
  * and whether anything that was acknowledged is gone, or there twice.
  */
-import { firstReplies, quantile, type Round } from "#bench/failover/Figures.ts"
+import { firstReplies, type Round } from "#bench/failover/Figures.ts"
 import { type Answers, type LoadOptions, nowMillis, type Question } from "#bench/failover/Wire.ts"
-import { type Bench, type BenchOptions, type Report, rounded } from "#bench/Report.ts"
+import { fdatasyncMicros } from "#bench/Floors.ts"
+import { untilSignalled } from "#bench/Interruptible.ts"
+import { quantile } from "#bench/Quantile.ts"
+import { type Bench, type BenchOptions, rounded } from "#bench/Report.ts"
+import { makeFolder, removeFolder } from "#bench/TemporaryFolder.ts"
 import * as Cluster from "#shards/Cluster.ts"
 import * as Child from "#simulations/chaos/Child.ts"
 import type { Ledger, ProcessView, Runners } from "#simulations/chaos/Cluster.ts"
-import { interruptible } from "#simulations/chaos/Interruptible.ts"
 import * as ProcessCluster from "#simulations/chaos/ProcessCluster.ts"
 import { format } from "#transport/Connection.ts"
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
-import * as Fs from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export interface FailoverOptions extends BenchOptions {
@@ -46,7 +43,6 @@ const MEASURED = Duration.seconds(10)
 /** A fault that nobody has mended in this time ends the run. */
 const PATIENCE = Duration.seconds(60)
 const POLL = Duration.millis(100)
-const SYNCS = 200
 
 const LOAD = fileURLToPath(new URL("Load.ts", import.meta.url))
 const CLI = fileURLToPath(new URL("../../cli/main.ts", import.meta.url))
@@ -59,16 +55,12 @@ interface Fault {
 }
 
 export const failover: Bench = async (options: FailoverOptions, say) => {
-  const folder = Fs.mkdtempSync(join(tmpdir(), "cadastre-failover-"))
-  // Postgres is another user, and must pass.
-  Fs.chmodSync(folder, 0o755)
+  const folder = makeFolder("failover")
   try {
-    const exit = await interruptible(Effect.scoped(run(options, folder, say)))
-    if (Exit.isSuccess(exit)) return exit.value
-    throw Cause.squash(exit.cause)
+    return await untilSignalled("failover", Effect.scoped(run(options, folder, say)))
   } finally {
     if (options.keep === true) say(`logs and data: ${folder}`)
-    else Fs.rmSync(folder, { recursive: true, force: true })
+    else removeFolder(folder)
   }
 }
 
@@ -76,7 +68,7 @@ const run = (
   options: FailoverOptions,
   folder: string,
   say: (line: string) => void
-): Effect.Effect<Report, unknown, Scope.Scope> =>
+) =>
   Effect.gen(function*() {
     const namespaces = yield* canHaveNamespaces
     if (!namespaces) say("  no network namespaces here (root and ip are needed): the network is one of proxies")
@@ -95,7 +87,7 @@ const run = (
       sessionLeaseSeconds: SESSION_LEASE_SECONDS,
       snapshotEvents: SNAPSHOT_EVENTS
     }, ledger)
-    const syncMillis = fdatasyncMillis(folder)
+    const syncMillis = fdatasyncMicros(folder) / 1000
     const load = yield* startLoad((command) => cluster.on(HOST, command), (pid) => cluster.enter(HOST, pid), {
       endpoints: runners.endpoints,
       secret: runners.secret,
@@ -150,8 +142,10 @@ const run = (
     yield* runners.stop
     for (const { rule, text } of ledger.violations) say(`  ${rule}: ${text}`)
     const replies = Object.fromEntries(chosen.flatMap(({ key }) => {
-      const { median, worst } = firstReplies(rounds, key)
-      return [[`firstReplySeconds${key}`, worst], [`firstReplySecondsMedian${key}`, median]]
+      const found = firstReplies(rounds, key)
+      return found === undefined
+        ? []
+        : [[`firstReplySeconds${key}`, found.worst], [`firstReplySecondsMedian${key}`, found.median]]
     }))
     return {
       bench: "failover",
@@ -217,12 +211,14 @@ const befall = ({ load, runners, say }: World, fault: Fault, victim: ProcessView
     )
     yield* fault.mend(victim)
     const seconds = moved.map((zone) => (found[zone] ?? 0) / 1000)
-    const told = seconds.toSorted((a, b) => a - b)
-    say(
-      `  ${fault.key.padEnd(12)} ${victim.name}: ${moved.length} zones answer elsewhere after ${
-        rounded(quantile(told, 0.5))
-      } s, the last after ${rounded(told.at(-1) ?? 0)} s`
-    )
+    if (seconds.length === 0) say(`  ${fault.key.padEnd(12)} ${victim.name}: had no zone`)
+    else {
+      say(
+        `  ${fault.key.padEnd(12)} ${victim.name}: ${moved.length} zones answer elsewhere after ${
+          rounded(quantile(seconds, 0.5))
+        } s, the last after ${rounded(Math.max(...seconds))} s`
+      )
+    }
     return { fault: fault.key, seconds }
   })
 
@@ -303,17 +299,3 @@ const canHaveNamespaces = Effect.gen(function*() {
   yield* Child.run("ip", "netns", "del", name)
   return (yield* Child.run("nsenter", "--version")).code === 0
 })
-
-/** Milliseconds of a small write with its fdatasync, the middle one: what a lone commit costs at least. */
-const fdatasyncMillis = (folder: string): number => {
-  const file = Fs.openSync(join(folder, "synced"), "w")
-  const page = Buffer.alloc(4096, 1)
-  const millis = Array.from({ length: SYNCS }, () => {
-    const begun = nowMillis()
-    Fs.writeSync(file, page)
-    Fs.fdatasyncSync(file)
-    return nowMillis() - begun
-  })
-  Fs.closeSync(file)
-  return quantile(millis.sort((a, b) => a - b), 0.5)
-}

@@ -1,4 +1,5 @@
 /** The figures of `bench failover`, from what its rounds found. */
+import { quantile } from "#bench/Quantile.ts"
 
 /** One fault: how long each zone that the runner had took to answer elsewhere, in seconds. */
 export interface Round {
@@ -6,12 +7,11 @@ export interface Round {
   readonly seconds: ReadonlyArray<number>
 }
 
-/** Of sorted values; 0 if there are none. */
-export const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
-
-/** The worst zone of all rounds of a fault, and the middle one. */
-export const firstReplies = (rounds: ReadonlyArray<Round>, fault: string): { worst: number; median: number } => {
-  const sorted = rounds.flatMap((round) => round.fault === fault ? round.seconds : []).sort((a, b) => a - b)
-  return { worst: sorted.at(-1) ?? 0, median: quantile(sorted, 0.5) }
+/** The worst zone of all rounds of a fault, and the middle one; nothing if it met no zone. */
+export const firstReplies = (
+  rounds: ReadonlyArray<Round>,
+  fault: string
+): { readonly worst: number; readonly median: number } | undefined => {
+  const seconds = rounds.flatMap((round) => round.fault === fault ? round.seconds : [])
+  return seconds.length === 0 ? undefined : { worst: Math.max(...seconds), median: quantile(seconds, 0.5) }
 }

@@ -3,8 +3,8 @@
  * after the other, and beside them a create every so often in each zone that waits for no other. It remembers every
  * answer, and what the driver asks it tells.
  */
-import { quantile } from "#bench/failover/Figures.ts"
 import { type Answers, type LoadOptions, nowMillis, type Question, type Verdict } from "#bench/failover/Wire.ts"
+import { quantile } from "#bench/Quantile.ts"
 import * as Client from "#client/Client.ts"
 import type { PosixError, TransportError } from "#client/ClientError.ts"
 import { root } from "#domain/Credentials.ts"
@@ -57,8 +57,8 @@ class Calls {
     for (const [n, end] of this.ends.entries()) {
       if (end >= from && end < to) millis.push(end - (this.begins[n] as number))
     }
-    millis.sort((a, b) => a - b)
-    return { calls: millis.length, p50: quantile(millis, 0.5), p99: quantile(millis, 0.99), worst: millis.at(-1) ?? 0 }
+    if (millis.length === 0) return { calls: 0, p50: 0, p99: 0, worst: 0 }
+    return { calls: millis.length, p50: quantile(millis, 0.5), p99: quantile(millis, 0.99), worst: Math.max(...millis) }
   }
 }
 
@@ -209,7 +209,7 @@ type Answer = (question: Question) => Effect.Effect<unknown, PosixError | Transp
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
 
 const ready = Deferred.unsafeMake<Answer>(FiberId.none)
-createInterface({ input: process.stdin }).on("line", (line) => {
+const questions = createInterface({ input: process.stdin }).on("line", (line) => {
   const question = JSON.parse(line) as Question
   void Effect.runPromise(
     Effect.flatMap(Deferred.await(ready), (answer) => answer(question)).pipe(
@@ -225,4 +225,4 @@ const options = JSON.parse(process.argv[2] ?? "{}") as LoadOptions
 await Effect.runPromise(Effect.scoped(
   program(options, (answer) => Deferred.unsafeDone(ready, Effect.succeed(answer)))
 ))
-process.exit(0)
+questions.close()

@@ -4,6 +4,7 @@
  * attributes: every stat travels to its zone.
  */
 import { fdatasyncMicros, loopbackMicros } from "#bench/Floors.ts"
+import { untilSignalled } from "#bench/Interruptible.ts"
 import * as Cluster from "#bench/mdtest/Cluster.ts"
 import { DIRECTORIES_MAX, type GivenOptions, type MdtestOptions, optionsOf, type Shape } from "#bench/mdtest/Options.ts"
 import { phases, selected } from "#bench/mdtest/Phases.ts"
@@ -11,10 +12,10 @@ import * as Plan from "#bench/mdtest/Plan.ts"
 import { Run } from "#bench/mdtest/Run.ts"
 import { cpuMicros, type Kind, kinds, type PhaseResult, spreadOf, summaryOf } from "#bench/mdtest/Summary.ts"
 import * as TaskProcess from "#bench/mdtest/TaskProcess.ts"
-import { type Bench, BenchEnded, refused, type Report } from "#bench/Report.ts"
+import { type Bench, refused, type Report } from "#bench/Report.ts"
+import type { TargetUnknown } from "#cli/Connect.ts"
 import * as Client from "#client/Client.ts"
 import { root } from "#domain/Credentials.ts"
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -25,10 +26,10 @@ import { hostname, tmpdir } from "node:os"
 export const mdtest: Bench = (given, say) => {
   const options = optionsOf(given as GivenOptions)
   checkRecord(options.record)
-  return untilSignalled(Effect.scoped(Effect.flatMap(
-    clusterOf(options, say),
-    (cluster) => measure(options, cluster, say)
-  )))
+  return untilSignalled(
+    "mdtest",
+    Effect.scoped(Effect.flatMap(clusterOf(options, say), (cluster) => measure(options, cluster, say)))
+  )
 }
 
 /** Better now than after hours. */
@@ -41,40 +42,14 @@ const checkRecord = (file: string | undefined): void => {
   }
 }
 
-/** Runs it; a signal interrupts it, and everything that it started is put away. */
-const untilSignalled = async <A, E extends { readonly message: string }>(main: Effect.Effect<A, E>): Promise<A> => {
-  const controller = new AbortController()
-  const interrupt = (): void => controller.abort()
-  process.on("SIGINT", interrupt)
-  process.on("SIGTERM", interrupt)
-  try {
-    const exit = await Effect.runPromiseExit(main, { signal: controller.signal })
-    if (exit._tag === "Success") return exit.value
-    if (Cause.isInterruptedOnly(exit.cause)) throw new BenchEnded("mdtest: interrupted", 130)
-    const failure = Cause.failureOption(exit.cause)
-    if (failure._tag === "None") throw Cause.squash(exit.cause)
-    throw failure.value instanceof BenchEnded ? failure.value : new BenchEnded(`mdtest: ${failure.value.message}`, 1)
-  } finally {
-    process.off("SIGINT", interrupt)
-    process.off("SIGTERM", interrupt)
-  }
-}
-
-type ClusterError = BenchEnded | Cluster.OwnError
-
 const clusterOf = (
   options: MdtestOptions,
   say: (line: string) => void
-): Effect.Effect<Cluster.Cluster, ClusterError, Scope.Scope> => {
+): Effect.Effect<Cluster.Cluster, Cluster.OwnError | TargetUnknown, Scope.Scope> => {
   const { connect, data, profile, runners, secretFile, zones } = options
-  if (data !== undefined) return Effect.try({ try: () => Cluster.ofFolder(data), catch: asEnded })
-  if (connect !== undefined) return Effect.try({ try: () => Cluster.at(connect, secretFile), catch: asEnded })
-  return Cluster.own({ zones: zones ?? 1, runners, profile, say })
-}
-
-const asEnded = (cause: unknown): BenchEnded => {
-  if (cause instanceof BenchEnded) return cause
-  throw cause
+  return connect === undefined && data === undefined
+    ? Cluster.own({ zones: zones ?? 1, runners, profile, say })
+    : Cluster.running({ endpoint: connect, data, secretFile })
 }
 
 const RETRY = Duration.seconds(10)

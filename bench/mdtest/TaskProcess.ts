@@ -1,6 +1,6 @@
 /** The tasks as the run sees them: processes that get orders and tell how they did. */
-import { profileFlags } from "#bench/mdtest/Cluster.ts"
 import type { Done, Errand, FromTask, Order, ToTask } from "#bench/mdtest/Wire.ts"
+import { profileFlags } from "#bench/RunnerProcess.ts"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"

@@ -2,8 +2,8 @@
  * Cadastre under load: a runner in its own process on the given database, and this process as its client, through the
  * SDK. Nothing is cached.
  */
-import * as Child from "#bench/peers/Child.ts"
 import type { Ask } from "#bench/peers/Loops.ts"
+import * as RunnerProcess from "#bench/RunnerProcess.ts"
 import * as Client from "#client/Client.ts"
 import { PosixError, type TransportError } from "#client/ClientError.ts"
 import { root } from "#domain/Credentials.ts"
@@ -13,53 +13,32 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
-import * as Net from "node:net"
-import * as Path from "node:path"
-import { fileURLToPath } from "node:url"
 
-const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url))
-const HOST = "127.0.0.1"
 /** The load meets one of them: a single writer, as one hot part of a file system is. */
 const ZONES = 1
-const START_SECONDS_MAX = 60
 
 /** A runner on this database, its blocks in this folder. It ends with the scope. */
-export const start = (database: DatabaseOptions, folder: string) =>
+export const start = (database: DatabaseOptions, folder: string, say: (line: string) => void) =>
   Effect.gen(function*() {
-    const secret = Redacted.make(randomBytes(32).toString("base64url"))
-    const port = yield* freePort
-    const { host, password, user } = database
-    const place = `${user}:${encodeURIComponent(Redacted.value(password))}@localhost:${database.port}`
-    yield* Child.serve(process.execPath, [MAIN, "runner"], {
-      env: {
-        CADASTRE_POSTGRES_URL: `postgres://${place}/${database.database}?host=${encodeURIComponent(host)}`,
-        CADASTRE_BLOCKS: `disk:${Path.join(folder, "blocks")}`,
-        CADASTRE_SECRET: Redacted.value(secret),
-        CADASTRE_HOST: HOST,
-        CADASTRE_LISTEN_HOST: HOST,
-        CADASTRE_PORT: String(port),
-        CADASTRE_ZONES: String(ZONES)
-      },
-      secondsMax: START_SECONDS_MAX,
-      ready: (line) => line.includes("ready at ") ? true : undefined
-    })
-    return yield* Client.make({
-      endpoints: [{ host: HOST, port }],
+    const secret = randomBytes(32).toString("base64url")
+    const runner = yield* RunnerProcess.start({
+      postgres: database,
+      folder,
       secret,
+      zones: ZONES,
+      number: 0,
+      profile: undefined,
+      say
+    })
+    yield* runner.ready
+    return yield* Client.make({
+      endpoints: [runner.address],
+      secret: Redacted.make(secret),
       who: root,
       descriptor: { client: "bench", host: "bench", user: "bench", uid: 0, pid: process.pid },
       retryFor: Duration.seconds(20)
     })
   })
-
-/** A port that nothing listens on now. */
-const freePort: Effect.Effect<number> = Effect.async((resume) => {
-  const server = Net.createServer()
-  server.listen(0, HOST, () => {
-    const { port } = server.address() as Net.AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** What callers ask: each works in a directory of its own, on files that it created itself. */
 export interface Workload {

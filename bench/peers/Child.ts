@@ -2,6 +2,7 @@
  * A program of somebody else's that a measurement starts: its lines, its end. It lives in its own process group, and
  * ends with its scope.
  */
+import { cleanEnvironment } from "#simulations/chaos/Child.ts"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -128,10 +129,6 @@ const begin = (
         }).pipe(Effect.flatten))
     }
   )
-
-/** Variables of the caller's own must not change what is measured. */
-const cleanEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CADASTRE_")))
 
 /** To its group: a wrapper's child goes with it. */
 const signal = (pid: number | undefined, name: NodeJS.Signals): void => {

@@ -1,4 +1,4 @@
-import { closed, open, Overrun, perSecond, quantile } from "#bench/peers/Loops.ts"
+import { closed, open, Overrun, perSecond } from "#bench/peers/Loops.ts"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
@@ -59,18 +59,4 @@ describe("calls that are due at a rate", () => {
       const ask = (caller: number) => caller === 1 ? Effect.fail("refused") : Effect.succeed(1)
       expect(yield* Effect.flip(open(100, 2, ask, { seconds: 0.05, onProgress: quiet }))).toBe("refused")
     }))
-})
-
-describe("a quantile", () => {
-  it("is the value that this share does not exceed, in whatever order they came", () => {
-    const values = Array.from({ length: 100 }, (_, index) => 100 - index)
-    expect(quantile(values, 0.5)).toBe(50)
-    expect(quantile(values, 0.99)).toBe(99)
-    expect(quantile(values, 1)).toBe(100)
-    expect(quantile([3], 0)).toBe(3)
-  })
-
-  it("of nothing is an error", () => {
-    expect(() => quantile([], 0.5)).toThrow("no values")
-  })
 })

@@ -3,6 +3,8 @@
  * one SQL row an operation, JuiceFS on Postgres and on Redis, and what database and disk do at best. What is not
  * installed is skipped, with a line that says so.
  */
+import { fdatasyncMicros } from "#bench/Floors.ts"
+import { untilSignalled } from "#bench/Interruptible.ts"
 import * as Cadastre from "#bench/peers/Cadastre.ts"
 import * as DurableFloors from "#bench/peers/DurableFloors.ts"
 import { type Finding, type Findings, reportOf } from "#bench/peers/Findings.ts"
@@ -12,14 +14,12 @@ import * as Pgbench from "#bench/peers/Pgbench.ts"
 import * as Programs from "#bench/peers/Programs.ts"
 import * as RedisServer from "#bench/peers/RedisServer.ts"
 import * as SqlFileSystem from "#bench/peers/SqlFileSystem.ts"
-import { type Bench, BenchEnded, type BenchOptions, refused, rounded } from "#bench/Report.ts"
+import { quantile } from "#bench/Quantile.ts"
+import { type Bench, type BenchOptions, refused, rounded } from "#bench/Report.ts"
+import { temporaryFolder } from "#bench/TemporaryFolder.ts"
 import * as Database from "#persistence/Database.ts"
 import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import * as Fs from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 const SECONDS_BY_DEFAULT = 10
@@ -33,8 +33,6 @@ const WARM_UP_SHARE = 0.2
 const SQL_FILES_PER_DIRECTORY = 10_000
 const STATEMENT_MILLIS_MAX = 60_000
 const COLUMNS_BY_DEFAULT = 80
-const EXIT_FAILED = 1
-const EXIT_INTERRUPTED = 130
 
 export interface Settings {
   /** Of each phase. */
@@ -60,12 +58,15 @@ export interface Voice {
 
 export const peers: Bench = async (options, say) => {
   const settings = settingsOf(options, process.env)
-  const findings = await interruptible(Effect.scoped(Effect.gen(function*() {
-    const folder = yield* temporaryFolder
-    say("starting a Postgres of its own")
-    const postgres = yield* EmbeddedPostgres.start(join(folder, "postgres"))
-    return yield* measure({ postgres, folder }, settings, voiceOf(say))
-  })))
+  const findings = await untilSignalled(
+    "peers",
+    Effect.scoped(Effect.gen(function*() {
+      const folder = yield* temporaryFolder("peers")
+      say("starting a Postgres of its own")
+      const postgres = yield* EmbeddedPostgres.start(join(folder, "postgres"))
+      return yield* measure({ postgres, folder }, settings, voiceOf(say))
+    }))
+  )
   return reportOf(findings)
 }
 
@@ -101,7 +102,7 @@ export const measure = ({ folder, postgres }: Place, settings: Settings, voice: 
       }
     }
     const at = { postgres, folder, settings, found, phase, say: voice.say }
-    found("fdatasyncP50Millis", yield* DurableFloors.fdatasyncP50(folder, phase("fdatasync")))
+    found("fdatasyncP50Millis", fdatasyncMicros(folder) / 1000)
     yield* sqlFileSystem(at)
     yield* cadastre(at)
     yield* juiceFs(at)
@@ -143,7 +144,7 @@ const cadastre = (stage: Stage) =>
   Effect.scoped(Effect.gen(function*() {
     const { found, phase } = stage
     const { admin, options } = yield* freshDatabase(stage, "peers_cadastre")
-    const client = yield* Cadastre.start(options, stage.folder)
+    const client = yield* Cadastre.start(options, stage.folder, stage.say)
     const load = yield* Cadastre.workload(client, SINGLE_CALLERS)
     const warmed = <E>(callers: number, ask: Loops.Ask<E>, what: string) => {
       const all = phase(what)
@@ -152,14 +153,14 @@ const cadastre = (stage: Stage) =>
     }
 
     const { millis } = yield* warmed(1, load.create(1), "one caller's creates")
-    found("onep50Millis", Loops.quantile(millis, 0.5))
+    found("onep50Millis", quantile(millis, 0.5))
     found("commitP50Millis", yield* DurableFloors.commitP50(admin, phase("lone commits")))
 
     const single = load.create(1)
     const singleRate = Loops.perSecond(yield* warmed(SINGLE_CALLERS, single, "creates, one a call"))
     found("singleCreatesPerSecond", singleRate)
     const half = yield* Loops.open(singleRate / 2, SINGLE_CALLERS, single, phase("half of these creates"))
-    found("p99AtHalfLoadMillis", Loops.quantile(half.millis, 0.99))
+    found("p99AtHalfLoadMillis", quantile(half.millis, 0.99))
     const stats = yield* warmed(SINGLE_CALLERS, load.stat(1), "stats, one a call")
     found("singleStatsPerSecond", Loops.perSecond(stats))
 
@@ -175,7 +176,7 @@ const cadastre = (stage: Stage) =>
     found("bytesPerAppend", bytes)
     const messagesPerSecond = Loops.perSecond(batchedLoad) / 2 / BATCH_COMMANDS
     const halfBatched = yield* Loops.open(messagesPerSecond, BATCH_CALLERS, batched, phase("half of these, batched"))
-    found("batchedP99AtHalfLoadMillis", Loops.quantile(halfBatched.millis, 0.99))
+    found("batchedP99AtHalfLoadMillis", quantile(halfBatched.millis, 0.99))
     const batchedStats = yield* warmed(BATCH_CALLERS, load.stat(BATCH_COMMANDS), "stats, batched")
     found("batchedStatsPerSecond", Loops.perSecond(batchedStats))
 
@@ -251,16 +252,6 @@ const freshDatabase = ({ postgres, settings }: Stage, name: string) =>
     return { options, admin: yield* Database.make(options) }
   })
 
-/** Open to all, since Postgres may have to run as somebody else; what lies in it is not. */
-const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => {
-    const folder = Fs.mkdtempSync(join(tmpdir(), "cadastre-peers-"))
-    Fs.chmodSync(folder, 0o711)
-    return folder
-  }),
-  (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
-)
-
 /** Lines that replace each other are for a terminal; elsewhere only those that stay are said. */
 const voiceOf = (say: (line: string) => void): Voice => {
   const { stderr } = process
@@ -277,19 +268,4 @@ const voiceOf = (say: (line: string) => void): Voice => {
       stderr.write(line.slice(0, (stderr.columns || COLUMNS_BY_DEFAULT) - 1))
     }
   }
-}
-
-/** A signal ends it in order: all that was started and made is gone when this fails. */
-const interruptible = async <A, E extends { readonly message: string }>(effect: Effect.Effect<A, E>): Promise<A> => {
-  const controller = new AbortController()
-  const interrupt = (): void => controller.abort()
-  const signals = ["SIGINT", "SIGTERM"] as const
-  for (const signal of signals) process.on(signal, interrupt)
-  const exit = await Effect.runPromiseExit(effect, { signal: controller.signal })
-  for (const signal of signals) process.off(signal, interrupt)
-  if (exit._tag === "Success") return exit.value
-  if (Cause.isInterruptedOnly(exit.cause)) throw new BenchEnded("interrupted; nothing is left of it", EXIT_INTERRUPTED)
-  const failure = Cause.failureOption(exit.cause)
-  if (failure._tag === "None") throw new Error(`a defect, please report it: ${Cause.pretty(exit.cause)}`)
-  throw new BenchEnded(failure.value.message, EXIT_FAILED)
 }

@@ -86,7 +86,7 @@ const eachLine = (stream: Readable, onLine: (line: string) => void): void =>
   void createInterface({ input: stream }).on("line", onLine)
 
 /** Variables of the caller's own must not lead it to another file system. */
-const cleanEnvironment = (): NodeJS.ProcessEnv =>
+export const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CADASTRE_")))
 
 export interface Output {

@@ -7,6 +7,11 @@ import * as Fiber from "effect/Fiber"
 export const interruptible = async <A, E>(effect: Effect.Effect<A, E>): Promise<Exit.Exit<A, E>> => {
   const fiber = Effect.runFork(effect)
   const interrupt = (): void => void Effect.runFork(Fiber.interrupt(fiber))
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt)
-  return await Effect.runPromise(Fiber.await(fiber))
+  const signals = ["SIGINT", "SIGTERM"] as const
+  for (const signal of signals) process.on(signal, interrupt)
+  try {
+    return await Effect.runPromise(Fiber.await(fiber))
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt)
+  }
 }
