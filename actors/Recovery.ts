@@ -22,7 +22,7 @@ import * as Effect from "effect/Effect"
 const ROWS_PER_PAGE = 256
 const BYTES_PER_PAGE = 8 * 1024 * 1024
 /** How long rows are applied before other work of the process gets a turn, in milliseconds. */
-const TURN_MILLIS = 10
+const TURN_MILLIS = 3
 
 /** What a state is at, and its pages. */
 interface Start {

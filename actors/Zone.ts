@@ -20,6 +20,7 @@ import * as InodeNumber from "#domain/InodeNumber.ts"
 import { Limits } from "#domain/Limits.ts"
 import * as Mode from "#domain/Mode.ts"
 import { operations } from "#domain/Operations.ts"
+import type { ZoneState } from "#domain/state/ZoneState.ts"
 import * as Timestamp from "#domain/Timestamp.ts"
 import type { BlockStore, StoreUnavailable } from "#persistence/blocks/BlockStore.ts"
 import * as Chain from "#persistence/Chain.ts"
@@ -27,7 +28,7 @@ import { type Fenced, Journal, type JournalUnavailable } from "#persistence/Jour
 import type { PageLost, ZonePages } from "#persistence/pages/ZonePages.ts"
 import { RunnerLease } from "#persistence/RunnerLeases.ts"
 import * as Snapshot from "#persistence/Snapshot.ts"
-import { Turn } from "#persistence/Turn.ts"
+import { type Steps, through, Turn } from "#persistence/Turn.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import * as Cause from "effect/Cause"
@@ -131,7 +132,6 @@ const ROOT_MODE = Mode.S_IFDIR | 0o755
 const SWEEPS_PER_LEASE = 6
 /** How long a caller waits for a zone that is coming back. */
 const READY_TIME_MAX = Duration.seconds(5)
-const TURN_MILLIS = 3
 /** Bytes of replies, and so about work, between two looks at the clock. */
 const DECIDED_BYTES = 16_384
 /** After a snapshot that failed, in milliseconds. */
@@ -347,16 +347,7 @@ export const make = (
     const digestOf = (active: Activation) =>
       Effect.gen(function*() {
         yield* active.pages.loadAll
-        const hash = createHash("sha256")
-        let turn = yield* Elapsed.millis
-        for (const run of StateCodec.encode(active.pages.state)) {
-          hash.update(run)
-          const now = yield* Elapsed.millis
-          if (now - turn < TURN_MILLIS) continue
-          yield* Effect.sleep(Duration.zero)
-          turn = now
-        }
-        return new Uint8Array(hash.digest())
+        return yield* through(digestSteps(active.pages.state))
       })
 
     const snapshotIfDue = (active: Activation) =>
@@ -600,6 +591,16 @@ class Activation {
     for (const places of this.parked.values()) for (const { parked } of places) parked.resume(Effect.fail(error))
     this.parked.clear()
   }
+}
+
+/** The state's SHA-256, run by run. */
+function* digestSteps(state: ZoneState): Steps<Uint8Array> {
+  const hash = createHash("sha256")
+  for (const run of StateCodec.encode(state)) {
+    hash.update(run)
+    yield
+  }
+  return new Uint8Array(hash.digest())
 }
 
 /** Whether somebody waits for its answer. */

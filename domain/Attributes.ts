@@ -23,32 +23,16 @@ export interface Attributes {
   readonly ctime: Timestamp
 }
 
-/** Field by field, as `Codec.struct` would: most replies have one, and this is several times as fast. */
-export const codec: Codec.Codec<Attributes> = {
-  write: (w, { atime, ctime, dataBytes, gid, inode, mode, mtime, nlink, rdev, size, uid }) => {
-    Codec.inode.write(w, inode)
-    w.u16(mode)
-    w.u32(uid)
-    w.u32(gid)
-    w.varint(nlink)
-    w.varint(size)
-    w.varint(dataBytes)
-    w.u32(rdev)
-    Codec.timestamp.write(w, atime)
-    Codec.timestamp.write(w, mtime)
-    Codec.timestamp.write(w, ctime)
-  },
-  read: (r) => ({
-    inode: Codec.inode.read(r),
-    mode: r.u16(),
-    uid: r.u32(),
-    gid: r.u32(),
-    nlink: r.varint(),
-    size: r.varint(),
-    dataBytes: r.varint(),
-    rdev: r.u32(),
-    atime: Codec.timestamp.read(r),
-    mtime: Codec.timestamp.read(r),
-    ctime: Codec.timestamp.read(r)
-  })
-}
+export const codec: Codec.Codec<Attributes> = Codec.struct({
+  inode: Codec.inode,
+  mode: Codec.u16,
+  uid: Codec.u32,
+  gid: Codec.u32,
+  nlink: Codec.uint,
+  size: Codec.uint,
+  dataBytes: Codec.uint,
+  rdev: Codec.u32,
+  atime: Codec.timestamp,
+  mtime: Codec.timestamp,
+  ctime: Codec.timestamp
+})

@@ -100,16 +100,22 @@ export const struct = <const F extends { readonly [name: string]: Codec<unknown>
 ): StructCodec<Struct<F>> => {
   const names = Object.keys(fields)
   const codecs = Object.values(fields)
-  return {
-    inodeFields: names.filter((_, i) => codecs[i] === inode),
-    write: (w, v) => {
-      const record = v as { readonly [name: string]: unknown }
-      for (let i = 0; i < names.length; i++) codecs[i]?.write(w, record[names[i] as string])
-    },
-    read: (r) => {
-      const out: { [name: string]: unknown } = {}
-      for (let i = 0; i < names.length; i++) out[names[i] as string] = codecs[i]?.read(r)
-      return out as Struct<F>
-    }
-  }
+  return { inodeFields: names.filter((_, i) => codecs[i] === inode), ...straight<Struct<F>>(names, codecs) }
+}
+
+/**
+ * The codec of a record as code without a loop, made once when the program starts: a loop over names of any shape takes
+ * several times as long, and makes objects that are slow to look at.
+ */
+const straight = <A>(names: ReadonlyArray<string>, codecs: ReadonlyArray<Codec<unknown>>): Codec<A> => {
+  const bad = names.find((name) => !/^[A-Za-z]+$/.test(name))
+  if (bad !== undefined) throw new Error(`${bad} is no name of a field`)
+  const make = new Function(
+    ...names.map((name) => `$${name}`),
+    `return {
+      write: (w, v) => { ${names.map((name) => `$${name}.write(w, v.${name});`).join(" ")} },
+      read: (r) => ({ ${names.map((name) => `${name}: $${name}.read(r)`).join(", ")} })
+    }`
+  ) as (...codecs: ReadonlyArray<Codec<unknown>>) => Codec<A>
+  return make(...codecs)
 }

@@ -20,6 +20,8 @@ type TimeColumn = typeof Column.atime | typeof Column.ctime | typeof Column.mtim
 export class Inode {
   readonly number: InodeNumber
   private readonly state: ZoneState
+  /** Once asked for; null if it is no directory, which never changes. */
+  private known: Entries | null | undefined
 
   constructor(state: ZoneState, number: InodeNumber) {
     this.state = state
@@ -105,7 +107,10 @@ export class Inode {
 
   /** Of a directory: its entries. */
   get entries(): Entries | undefined {
-    return Mode.isDirectory(this.mode) ? new Entries(this.state.entries, this.number) : undefined
+    if (this.known === undefined) {
+      this.known = Mode.isDirectory(this.mode) ? new Entries(this.state.entries, this.number) : null
+    }
+    return this.known ?? undefined
   }
 
   /** Of a symbolic link. */

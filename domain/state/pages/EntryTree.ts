@@ -68,6 +68,11 @@ export class EntryTree {
   /** The separator behind the finger's leaf; of length 0 if that is the last leaf, -1 while it is not known. */
   private readonly bound = new Uint8Array(KEY_BYTES_MAX + 4)
   private boundLength = -1
+  /** The entry that `get` missed last and the leaf where it would be, 0 once something else was looked for or done. */
+  private missedLeaf = 0
+  private missedAt = 0
+  private missedDirectory = 0
+  private missedName: ByteString = ""
   private entries = 0
 
   constructor(pages: Pages) {
@@ -85,6 +90,7 @@ export class EntryTree {
   open({ entries, height, root }: EntryRoots): void {
     this.branches.root = root
     this.branches.height = height
+    this.missedLeaf = 0
     this.entries = entries
   }
 
@@ -109,9 +115,16 @@ export class EntryTree {
 
   /** The inode that a name points to, 0 if there is no such entry. */
   get(directory: number, name: ByteString): number {
-    const length = this.writeKey(directory, name)
-    const leaf = this.branches.descend(this.key)
-    return leaf !== 0 && this.seek(leaf, length) ? this.foundInode() : 0
+    const { branches, pages } = this
+    this.length = this.writeKey(directory, name)
+    const leaf = branches.descend(this.key)
+    if (leaf === 0) return 0
+    if (this.seek(leaf, this.length)) return this.foundInode()
+    this.missedLeaf = leaf
+    this.missedAt = pages.at
+    this.missedDirectory = directory
+    this.missedName = name
+    return 0
   }
 
   /** Adds an entry, or points an existing one to another inode; answers the inode it had, or 0. */
@@ -120,13 +133,15 @@ export class EntryTree {
     return this.put(inode)
   }
 
-  /** Says which entry the next `put` is about. */
+  /** Says which entry the next `put` is about. Right behind a `get` that missed it, its place is known. */
   aim(directory: number, name: ByteString): void {
+    if (this.missedLeaf !== 0 && directory === this.missedDirectory && name === this.missedName) return
     this.length = this.writeKey(directory, name)
   }
 
   /** The same of a name that is bytes: the first `length` of those given. */
   aimBytes(directory: number, name: Uint8Array, length: number): void {
+    this.missedLeaf = 0
     putDirectory(this.key, directory)
     this.length = this.endKey(copy(this.key, DIRECTORY_BYTES, name, 0, length))
   }
@@ -134,6 +149,14 @@ export class EntryTree {
   /** `set` of the entry that `aim` named. */
   put(inode: number): number {
     const { branches, editor, finger, key, length } = this
+    const missed = this.missedLeaf
+    this.missedLeaf = 0
+    if (missed !== 0 && this.isWhereItWas(missed)) {
+      this.entries++
+      finger.leaf = 0
+      this.insertInto(missed, inode)
+      return 0
+    }
     if (this.goesOn()) {
       this.entries++
       this.insert(finger.leaf, editor.place(), inode)
@@ -153,6 +176,14 @@ export class EntryTree {
     }
     this.insertInto(leaf, inode)
     return 0
+  }
+
+  /** Locates the leaf that a `get` met; whether what the cursor tells of it is still so. */
+  private isWhereItWas(leaf: number): boolean {
+    const { pages } = this
+    if (pages.isAbsent(leaf)) return false
+    pages.locate(leaf)
+    return pages.at === this.missedAt
   }
 
   /** Adds the key to the leaf where the way ends and the cursor is. */
@@ -291,6 +322,7 @@ export class EntryTree {
 
   private writeKey(directory: number, name: ByteString): number {
     const { key } = this
+    this.missedLeaf = 0
     putDirectory(key, directory)
     key.latin1Write(name, DIRECTORY_BYTES)
     return this.endKey(DIRECTORY_BYTES + name.length)
