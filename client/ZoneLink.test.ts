@@ -41,7 +41,7 @@ const linkOver = (runners: ReadonlyArray<readonly [Address, FakeRunner]>) =>
         Submit: () =>
           Effect.zipRight(
             note("submit"),
-            Effect.as(submit, MessageCodec.encodeReplies([Batch.encodeReply(operations.testAccess.code, undefined)]))
+            Effect.as(submit, MessageCodec.encodeReplies([Batch.encodeReply(operations.testAccess, undefined)]))
           )
       }
       return [format(address), client as unknown as RunnerClient] as const

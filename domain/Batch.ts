@@ -8,7 +8,7 @@ import { Malformed } from "#domain/codec/Reader.ts"
 import { Writer } from "#domain/codec/Writer.ts"
 import { Errno } from "#domain/Errno.ts"
 import { evolve, evolveCreation, evolveNext } from "#domain/Evolve.ts"
-import type { CommandRecord } from "#domain/Operation.ts"
+import type { CommandRecord, Operation } from "#domain/Operation.ts"
 import { operationOf, operations } from "#domain/Operations.ts"
 import { Contradiction, type ZoneState } from "#domain/state/ZoneState.ts"
 import type { Timestamp } from "#domain/Timestamp.ts"
@@ -57,16 +57,16 @@ export const applyRecord = (
     if (event._tag !== "LockGranted" && event._tag !== "LockAbandoned") continue
     const { request, session } = event
     const reply = event._tag === "LockGranted"
-      ? encodeReply(operations.lock.code, undefined)
+      ? encodeReply(operations.lock, undefined)
       : encodeRefusal(Errno.EINTR)
-    state.sessions.get(session)?.replies.set(request, reply)
+    state.sessions.get(session)?.remember(request, reply)
     completed?.push({ session, request, reply })
   }
   if (silent) return ""
   const operation = operationOf(record.operation)
   if (operation === undefined) throw new Contradiction(`operation ${record.operation} is unknown`, state.sequence)
-  const reply = encodeReply(record.operation, operation.answer(state, record))
-  if (record.session !== 0) state.sessions.get(record.session)?.replies.set(record.request, reply)
+  const reply = encodeReply(operation, operation.answer(state, record))
+  if (record.session !== 0) state.sessions.get(record.session)?.remember(record.request, reply)
   return reply
 }
 
@@ -179,8 +179,7 @@ export const isWait = (record: CommandRecord): boolean =>
 const writer = new Writer(256)
 
 /** Errno 0 in two bytes, then the reply in its operation's shape. */
-export const encodeReply = (operation: number, value: unknown): ByteString => {
-  const { reply } = operationOf(operation) ?? unknownOperation(operation)
+export const encodeReply = ({ reply }: Operation<unknown, unknown>, value: unknown): ByteString => {
   writer.reset()
   writer.u16(0)
   reply.write(writer, value)
@@ -189,7 +188,3 @@ export const encodeReply = (operation: number, value: unknown): ByteString => {
 
 /** The errno in two bytes. */
 export const encodeRefusal = (errno: number): ByteString => String.fromCharCode(errno & 255, errno >> 8)
-
-const unknownOperation = (code: number): never => {
-  throw new Error(`operation ${code} is not registered`)
-}

@@ -207,8 +207,8 @@ describe("the floor of a session", () => {
 describe("the window of a session", () => {
   const remembered = (world: World): void =>
     world.forge((state) => {
-      const { replies } = state.expectSession(alice.session)
-      for (let number = 1; number <= Limits.repliesPerSessionMax; number++) replies.set(number, "\0\0")
+      const session = state.expectSession(alice.session)
+      for (let number = 1; number <= Limits.repliesPerSessionMax; number++) session.remember(number, "\0\0")
     })
 
   it("is as many replies as the zone remembers for one session", () => {

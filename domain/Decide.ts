@@ -102,8 +102,7 @@ export class Decider {
     const { session } = message
     return missing(message.commands, (command) => {
       const { number, operation, who } = command
-      const fields = command.request as { readonly [field: string]: unknown }
-      if (operation.request.inodeFields.some((field) => (fields[field] as number) < 0)) return
+      if (operation.request.refers(command.request)) return
       const plan = operation.plan(this.state, { time: this.now, who, session, request: number }, command.request)
       if ("events" in plan) { for (const event of plan.events) warm(this.state, event) }
     })
@@ -146,8 +145,7 @@ export class Decider {
    */
   private earlier(session: number, { number, operation }: Command): Decision | undefined {
     if (isRead(operation)) return undefined
-    const known = this.state.sessions.get(session)
-    const before = known?.replies.get(number) ?? this.refusals.get(session)?.get(number)
+    const before = this.state.sessions.get(session)?.replyTo(number) ?? this.refusals.get(session)?.get(number)
     if (before !== undefined) return { reply: before }
     return operation.code === operations.lock.code && this.isWaiting(session, number) ? DEFERRED : undefined
   }
@@ -164,9 +162,12 @@ export class Decider {
     const { session } = message
     if (isRead(operation)) return this.settle(session, number, who, operation, request)
     if (session === 0) return { reply: Batch.encodeRefusal(Errno.EINVAL) }
-    const problem = this.state.sessions.has(session) ? undefined : this.openProblem(message, who)
-    if (problem !== undefined) return problem
-    const known = this.state.expectSession(session)
+    let known = this.state.sessions.get(session)
+    if (known === undefined) {
+      const problem = this.openProblem(message, who)
+      if (problem !== undefined) return problem
+      known = this.state.expectSession(session)
+    }
     const floor = Math.max(known.floor, this.floors.get(session) ?? 0)
     if (number < floor) return { reply: Batch.encodeRefusal(Errno.ECANCELED) }
     if (isFull(known, floor)) return { reply: Batch.encodeRefusal(Errno.EAGAIN) }
@@ -195,7 +196,7 @@ export class Decider {
     if (plan._tag === "Refusal" || plan._tag === "Answer") {
       const reply = plan._tag === "Refusal"
         ? Batch.encodeRefusal(plan.errno)
-        : Batch.encodeReply(operation.code, plan.reply)
+        : Batch.encodeReply(operation, plan.reply)
       if (!isRead(operation) && session !== 0) this.remember(session, number, reply)
       return { reply }
     }
@@ -273,17 +274,16 @@ const isFull = ({ replies }: Session, floor: number): boolean => {
 /** The request with its references replaced; undefined if one points to a command that gave no inode. */
 const resolve = (message: Message, index: number, decisions: ReadonlyArray<Decision>): unknown => {
   const { operation, request } = message.commands[index] as Command
-  const fields = request as { readonly [field: string]: unknown }
-  let resolved: { [field: string]: unknown } | undefined
+  if (!operation.request.refers(request)) return request
+  const resolved: { [field: string]: unknown } = { ...request as object }
   for (const field of operation.request.inodeFields) {
-    const reference = fields[field] as number
+    const reference = resolved[field] as number
     if (reference >= 0) continue
     const inode = inodeOf(message.commands[index + reference], decisions[index + reference])
     if (inode === undefined) return undefined
-    resolved ??= { ...fields }
     resolved[field] = inode
   }
-  return resolved ?? request
+  return resolved
 }
 
 /** The inode whose attributes a command replied with. */

@@ -45,21 +45,35 @@ export class Session {
   readonly since: Timestamp
   /** Every request below it has been answered to the client's knowledge. */
   floor = 0
-  /** Encoded replies by request number, at or above the floor. */
-  readonly replies = new Map<number, ByteString>()
+  /** Encoded replies by request number, at or above the floor. `remember` adds to them. */
+  readonly replies: ReadonlyMap<number, ByteString>
   /** Open files by handle, which is the number of the request that opened them. */
   readonly opens = new Map<number, OpenFile>()
+  private readonly remembered = new Map<number, ByteString>()
+  /** The highest number of a request that was ever remembered. */
+  private highest = 0
 
   constructor(id: number, descriptor: SessionDescriptor, since: Timestamp) {
     this.id = id
     this.descriptor = descriptor
     this.since = since
+    this.replies = this.remembered
+  }
+
+  /** What the request was answered, if it is remembered. Most are new, and have the highest number yet. */
+  replyTo(request: number): ByteString | undefined {
+    return request > this.highest ? undefined : this.remembered.get(request)
+  }
+
+  remember(request: number, reply: ByteString): void {
+    this.remembered.set(request, reply)
+    if (request > this.highest) this.highest = request
   }
 
   /** Forgets the replies below the floor, which only rises. */
   raise(floor: number): void {
     if (floor <= this.floor) return
     this.floor = floor
-    for (const request of this.replies.keys()) if (request < floor) this.replies.delete(request)
+    for (const request of this.remembered.keys()) if (request < floor) this.remembered.delete(request)
   }
 }

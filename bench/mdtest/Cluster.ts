@@ -2,6 +2,7 @@
  * The cluster that a run measures: its own, of processes in a temporary folder with the Postgres of `cadastre up`, or one
  * that runs already.
  */
+import { type BenchEnded, refused } from "#bench/Report.ts"
 import * as RunnerProcess from "#bench/RunnerProcess.ts"
 import { temporaryFolder } from "#bench/TemporaryFolder.ts"
 import type { Options } from "#cli/Command.ts"
@@ -91,9 +92,12 @@ const SIZES = `select coalesce(sum(octet_length(payload)), 0)::text, count(*)::t
 const unknown = Effect.succeed(undefined)
 
 /** A cluster that runs: that of a data folder which `cadastre up` serves, or one that is named by its runners. */
-export const running = (options: Options): Effect.Effect<Cluster, TargetUnknown> =>
+export const running = (options: Options): Effect.Effect<Cluster, BenchEnded> =>
   Effect.map(
-    Effect.try({ try: () => findTarget(options), catch: (cause) => cause as TargetUnknown }),
+    Effect.try({
+      try: () => findTarget(options),
+      catch: (cause) => refused(`mdtest: ${(cause as TargetUnknown).message}`)
+    }),
     ({ endpoints, secret }) => ({
       endpoints,
       secret: Redacted.value(secret),

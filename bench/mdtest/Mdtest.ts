@@ -12,8 +12,7 @@ import * as Plan from "#bench/mdtest/Plan.ts"
 import { Run } from "#bench/mdtest/Run.ts"
 import { cpuMicros, type Kind, kinds, type PhaseResult, spreadOf, summaryOf } from "#bench/mdtest/Summary.ts"
 import * as TaskProcess from "#bench/mdtest/TaskProcess.ts"
-import { type Bench, refused, type Report } from "#bench/Report.ts"
-import type { TargetUnknown } from "#cli/Connect.ts"
+import { type Bench, type BenchEnded, refused, type Report } from "#bench/Report.ts"
 import * as Client from "#client/Client.ts"
 import { root } from "#domain/Credentials.ts"
 import * as Duration from "effect/Duration"
@@ -45,7 +44,7 @@ const checkRecord = (file: string | undefined): void => {
 const clusterOf = (
   options: MdtestOptions,
   say: (line: string) => void
-): Effect.Effect<Cluster.Cluster, Cluster.OwnError | TargetUnknown, Scope.Scope> => {
+): Effect.Effect<Cluster.Cluster, Cluster.OwnError | BenchEnded, Scope.Scope> => {
   const { connect, data, profile, runners, secretFile, zones } = options
   return connect === undefined && data === undefined
     ? Cluster.own({ zones: zones ?? 1, runners, profile, say })

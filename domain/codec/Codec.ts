@@ -92,6 +92,8 @@ type Struct<F> = { readonly [Name in keyof F]: Type<F[Name]> }
 export interface StructCodec<A> extends Codec<A> {
   /** Names of the fields that hold inode numbers. */
   readonly inodeFields: ReadonlyArray<string>
+  /** Whether one of them refers to another command's inode. */
+  refers(value: A): boolean
 }
 
 /** A record, its fields in the order in which they are written here. */
@@ -100,22 +102,28 @@ export const struct = <const F extends { readonly [name: string]: Codec<unknown>
 ): StructCodec<Struct<F>> => {
   const names = Object.keys(fields)
   const codecs = Object.values(fields)
-  return { inodeFields: names.filter((_, i) => codecs[i] === inode), ...straight<Struct<F>>(names, codecs) }
+  const inodeFields = names.filter((_, i) => codecs[i] === inode)
+  return { inodeFields, ...straight<Struct<F>>(names, codecs, inodeFields) }
 }
 
 /**
  * The codec of a record as code without a loop, made once when the program starts: a loop over names of any shape takes
  * several times as long, and makes objects that are slow to look at.
  */
-const straight = <A>(names: ReadonlyArray<string>, codecs: ReadonlyArray<Codec<unknown>>): Codec<A> => {
+const straight = <A>(
+  names: ReadonlyArray<string>,
+  codecs: ReadonlyArray<Codec<unknown>>,
+  inodeFields: ReadonlyArray<string>
+): Omit<StructCodec<A>, "inodeFields"> => {
   const bad = names.find((name) => !/^[A-Za-z]+$/.test(name))
   if (bad !== undefined) throw new Error(`${bad} is no name of a field`)
   const make = new Function(
     ...names.map((name) => `$${name}`),
     `return {
       write: (w, v) => { ${names.map((name) => `$${name}.write(w, v.${name});`).join(" ")} },
-      read: (r) => ({ ${names.map((name) => `${name}: $${name}.read(r)`).join(", ")} })
+      read: (r) => ({ ${names.map((name) => `${name}: $${name}.read(r)`).join(", ")} }),
+      refers: (v) => ${["false", ...inodeFields.map((name) => `v.${name} < 0`)].join(" || ")}
     }`
-  ) as (...codecs: ReadonlyArray<Codec<unknown>>) => Codec<A>
+  ) as (...codecs: ReadonlyArray<Codec<unknown>>) => Omit<StructCodec<A>, "inodeFields">
   return make(...codecs)
 }

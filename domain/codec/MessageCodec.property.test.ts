@@ -154,7 +154,7 @@ describe("the bytes of replies", () => {
     mtime: { seconds: 3, nanos: 4 },
     ctime: { seconds: 5, nanos: 6 }
   }
-  const stat = encodeReply(operations.getAttributes.code, { attributes })
+  const stat = encodeReply(operations.getAttributes, { attributes })
 
   it("give replies and refusals back in the order of the commands", () => {
     const bytes = MessageCodec.encodeReplies([stat, "\x02\0"])

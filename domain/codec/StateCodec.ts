@@ -302,7 +302,7 @@ const readSession = (r: Reader): Session => {
   session.floor = r.varint()
   for (let i = r.count(COUNT_MAX); i > 0; i--) {
     const request = r.varint()
-    session.replies.set(request, r.string(Limits.messageBytesMax))
+    session.remember(request, r.string(Limits.messageBytesMax))
   }
   for (let i = r.count(Limits.opensPerSessionMax); i > 0; i--) {
     const handle = r.varint()

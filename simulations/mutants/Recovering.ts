@@ -181,9 +181,9 @@ export const recovering: ReadonlyArray<Mutant> = [
     name: "snapshot-drops-replies",
     about: "A snapshot holds sessions without what they were answered.",
     file: stateCodec,
-    find: "    session.replies.set(request, r.string(Limits.messageBytesMax))\n",
+    find: "    session.remember(request, r.string(Limits.messageBytesMax))\n",
     replace: "    const reply = r.string(Limits.messageBytesMax)\n" +
-      "    if (request < session.floor) session.replies.set(request, reply)\n",
+      "    if (request < session.floor) session.remember(request, reply)\n",
     scenario
   },
   {

@@ -12,7 +12,7 @@ export const requests: ReadonlyArray<Mutant> = [
     name: "replies-not-remembered",
     about: "A change leaves no reply in its session: sent again, it happens again.",
     file: batch,
-    find: "  if (record.session !== 0) state.sessions.get(record.session)?.replies.set(record.request, reply)\n",
+    find: "  if (record.session !== 0) state.sessions.get(record.session)?.remember(record.request, reply)\n",
     replace: "",
     scenario
   },
@@ -29,8 +29,8 @@ export const requests: ReadonlyArray<Mutant> = [
     name: "replies-looked-up-by-another-number",
     about: "A request that was answered is looked up by the number after its own.",
     file: decide,
-    find: "known?.replies.get(number) ??",
-    replace: "known?.replies.get(number + 1) ??",
+    find: "this.state.sessions.get(session)?.replyTo(number) ??",
+    replace: "this.state.sessions.get(session)?.replyTo(number + 1) ??",
     scenario
   },
   {
@@ -61,8 +61,8 @@ export const requests: ReadonlyArray<Mutant> = [
     name: "floor-forgets-the-request-at-it",
     about: "Raising the floor forgets the reply of the request at it, which is not answered yet.",
     file: session,
-    find: "if (request < floor) this.replies.delete(request)",
-    replace: "if (request <= floor) this.replies.delete(request)",
+    find: "if (request < floor) this.remembered.delete(request)",
+    replace: "if (request <= floor) this.remembered.delete(request)",
     scenario
   },
   {
