@@ -45,8 +45,6 @@ export class Session {
   readonly since: Timestamp
   /** Every request below it has been answered to the client's knowledge. */
   floor = 0
-  /** Encoded replies by request number, at or above the floor. `remember` adds to them. */
-  readonly replies: ReadonlyMap<number, ByteString>
   /** Open files by handle, which is the number of the request that opened them. */
   readonly opens = new Map<number, OpenFile>()
   private readonly remembered = new Map<number, ByteString>()
@@ -57,7 +55,11 @@ export class Session {
     this.id = id
     this.descriptor = descriptor
     this.since = since
-    this.replies = this.remembered
+  }
+
+  /** Encoded replies by request number, at or above the floor. */
+  get replies(): ReadonlyMap<number, ByteString> {
+    return this.remembered
   }
 
   /** What the request was answered, if it is remembered. Most are new, and have the highest number yet. */
