@@ -54,7 +54,11 @@ describe("recovery", () => {
             const known = journal.rows(0)
             known.push(...rows.slice(known.length, until))
             const claim = yield* journal.service.claim(0, "test")
-            const { head, pages, snapshots: own } = yield* recover(0, claim, 2048, Effect.unsafeMakeSemaphore(1)).pipe(
+            const { head, pages, snapshots: own } = yield* recover(0, claim, {
+              memoryBytes: 2048,
+              deflatesPages: seed % 2 === 0,
+              snapshots: Effect.unsafeMakeSemaphore(1)
+            }).pipe(
               Effect.provideService(BlockStore, blocks.service),
               Effect.provideService(Journal, journal.service)
             )

@@ -36,15 +36,21 @@ export interface Recovered extends Start {
   readonly snapshotSequence: number
 }
 
-/**
- * The zone's state at the end of its journal, which nobody else may append to since the claim. It takes its turns at
- * snapshots with those who share `turns`.
- */
+/** How a zone keeps its pages. */
+export interface PagesConfig {
+  /** Bytes that its pages may take in memory. Those that changed stay until a snapshot has them. */
+  readonly memoryBytes: number
+  /** Whether its snapshots store cold pages deflated. */
+  readonly deflatesPages: boolean
+  /** Turns that this runner's zones take at snapshots. */
+  readonly snapshots: Effect.Semaphore
+}
+
+/** The zone's state at the end of its journal, which nobody else may append to since the claim. */
 export const recover = (
   zone: number,
   { epoch, head: end }: Claim,
-  memoryBytes: number,
-  turns: Effect.Semaphore
+  { deflatesPages, memoryBytes, snapshots: turns }: PagesConfig
 ): Effect.Effect<
   Recovered,
   ZoneDamaged | Fenced | JournalUnavailable | PageLost | StoreUnavailable,
@@ -53,7 +59,7 @@ export const recover = (
   Effect.gen(function*() {
     const start = yield* newestGood(zone, memoryBytes)
     const { pages } = start
-    const snapshots = yield* Snapshot.ZoneSnapshots.make(pages, epoch)
+    const snapshots = yield* Snapshot.ZoneSnapshots.make(pages, epoch, deflatesPages)
     let { head } = start
     let snapshotSequence = head.sequence
     while (head.sequence < end.sequence) {

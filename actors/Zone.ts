@@ -7,7 +7,7 @@
  */
 import * as Archiver from "#actors/Archiver.ts"
 import { Mailbox } from "#actors/Mailbox.ts"
-import { recover, type Recovered } from "#actors/Recovery.ts"
+import { type PagesConfig, recover, type Recovered } from "#actors/Recovery.ts"
 import * as Batch from "#domain/Batch.ts"
 import type { ByteString } from "#domain/ByteString.ts"
 import * as BatchCodec from "#domain/codec/BatchCodec.ts"
@@ -44,7 +44,7 @@ import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { createHash } from "node:crypto"
 
-export interface ZoneConfig {
+export interface ZoneConfig extends PagesConfig {
   readonly zone: number
   /** Who claims it, for people. */
   readonly owner: string
@@ -55,10 +55,6 @@ export interface ZoneConfig {
   readonly archive: Archiver.ArchiveConfig
   /** Turns that this runner's zones take at archiving. */
   readonly archivers: Effect.Semaphore
-  /** Turns that they take at snapshots. */
-  readonly snapshots: Effect.Semaphore
-  /** Bytes that its pages may take in memory. Those that changed stay until a snapshot has them. */
-  readonly memoryBytes: number
   /** After so long without a message it keeps no pages in memory. */
   readonly idle: Duration.Duration
 }
@@ -167,7 +163,7 @@ export const make = (
       const term = yield* lease.held
       const claim = yield* journal.claim(zone, config.owner)
       if (lease.term() !== term) return yield* Effect.fail(unavailable("its runner's lease ran out as it was claimed"))
-      const recovered = yield* recover(zone, claim, config.memoryBytes, config.snapshots)
+      const recovered = yield* recover(zone, claim, config)
       const { state } = recovered.pages
       const now = yield* Elapsed.millis
       seen.clear()

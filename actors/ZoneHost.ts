@@ -19,7 +19,7 @@ import type * as Layer from "effect/Layer"
 
 export type HostConfig = Pick<
   Zone.ZoneConfig,
-  "sessionLease" | "snapshotEvents" | "memoryBytes" | "idle" | "archive"
+  "sessionLease" | "snapshotEvents" | "memoryBytes" | "deflatesPages" | "idle" | "archive"
 >
 
 export const layer = (

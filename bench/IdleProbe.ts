@@ -51,6 +51,7 @@ const measure = (zones: number) =>
         snapshotEvents: 250_000,
         archive: keeping(undefined),
         memoryBytes: 1024 * MIB,
+        deflatesPages: false,
         idle: IDLE
       }
     })

@@ -129,6 +129,7 @@ class Run {
     archivers: Effect.unsafeMakeSemaphore(1),
     snapshots: Effect.unsafeMakeSemaphore(1),
     memoryBytes: MEMORY_BYTES,
+    deflatesPages: false,
     idle: Duration.hours(1)
   }
 

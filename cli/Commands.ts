@@ -486,7 +486,7 @@ export const commands: ReadonlyArray<Command> = [
     arguments: [{ name: "<name>", description: "engine, idle, load, memory, pauses, peers, recovery or replay" }],
     options: [
       { flags: "--files <n>", description: "files to measure with", parse: wholeNumber("a number") },
-      { flags: "--tree <folder>", description: "a real tree for `memory` (/usr)" },
+      { flags: "--tree <folder>", description: "a real tree for `memory` and `recovery` (/usr)" },
       {
         flags: "--seconds <s>",
         description: "how long each phase of `peers` lasts (10)",

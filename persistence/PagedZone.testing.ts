@@ -37,11 +37,15 @@ export class PagedZone {
   private decider!: Decider
   private readonly dice: Dice
   private readonly memoryBytes: number
+  /** Of the next activation. */
+  deflatesPages: boolean
   private epoch = 0
 
-  constructor(seed: number, memoryBytes = 2 ** 30) {
+  /** Those of odd seeds store cold pages deflated if not told. */
+  constructor(seed: number, memoryBytes = 2 ** 30, deflatesPages = seed % 2 === 1) {
     this.dice = new Dice(seed)
     this.memoryBytes = memoryBytes
+    this.deflatesPages = deflatesPages
   }
 
   get head(): ChainHead {
@@ -133,7 +137,7 @@ export class PagedZone {
   private live(pages: ZonePages) {
     this.pages = pages
     this.decider = new Decider(pages.state)
-    return Effect.map(this.within(Snapshot.ZoneSnapshots.make(pages, this.epoch)), (snapshots) => {
+    return Effect.map(this.within(Snapshot.ZoneSnapshots.make(pages, this.epoch, this.deflatesPages)), (snapshots) => {
       this.snapshots = snapshots
     })
   }

@@ -30,6 +30,26 @@ const bytesIn = ({ blocks }: PagedZone): number => {
   return bytes
 }
 
+/** What pages there are in each form, and which are plain though they could be smaller: of those that are in use. */
+const formsIn = (zone: PagedZone) =>
+  Effect.gen(function*() {
+    const { pages, pages: { table } } = zone
+    const forms = { plain: 0, deflated: 0, large: 0 }
+    for (const pack of table.packs.keys()) {
+      const bytes = yield* zone.store.get(pages.keyOf(pack))
+      const reader = new PagePack.PackReader(bytes)
+      for (let at = 0; at < bytes.length; at = reader.end) {
+        expect(reader.read(at)).toBeUndefined()
+        if (reader.kind === PagePack.CHUNK_KIND || !table.isAt(reader.page, pack, at, reader.crc)) continue
+        expect(reader.unpack()).toBeUndefined()
+        if (reader.form === PagePack.Form.deflated) forms.deflated++
+        else forms.plain++
+        if (reader.form === PagePack.Form.plain && PagePack.deflate(reader.bytes) !== undefined) forms.large++
+      }
+    }
+    return forms
+  })
+
 const recordsOf = ({ memoryJournal }: PagedZone) => memoryJournal.snapshots(ZONE)
 
 const sequencesOf = (zone: PagedZone) =>
@@ -128,6 +148,62 @@ describe("a snapshot of pages", () => {
       expect(bytesIn(zone) - before).toBeLessThan(whole / 4)
       yield* expectGood(zone)
     }))
+
+  it.effect("has cold pages deflated if it is to, and is the same state in less room, whoever reads it", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(26, 9000)
+      yield* zone.take
+      const plain = yield* formsIn(zone)
+      expect(plain.deflated).toBe(0)
+      const other = new PagedZone(26, undefined, true)
+      yield* other.found
+      yield* other.change(9000)
+      const record = yield* other.take
+      const forms = yield* formsIn(other)
+      expect(forms).toEqual({ plain: plain.plain - plain.large, deflated: plain.large, large: 0 })
+      expect(forms.deflated).toBeGreaterThan(forms.plain / 2)
+      expect(bytesIn(other)).toBeLessThan(bytesIn(zone) * 0.9)
+      expect(yield* other.digest).toBe(yield* zone.digest)
+      other.deflatesPages = false
+      yield* other.reopen(record)
+      yield* other.change(100)
+      yield* other.take
+      expect((yield* formsIn(other)).large).toBeGreaterThan(0)
+      yield* expectGood(other)
+    }))
+
+  it.effect("has pages that change while it is taken as they are, so that the change need not wait", () =>
+    Effect.gen(function*() {
+      const busy = yield* changed(27, 9000)
+      const taking = busy.snapshots.begin(busy.head)
+      yield* busy.change(6000)
+      yield* taking.write
+      const quiet = yield* changed(27, 9000)
+      yield* quiet.take
+      expect((yield* formsIn(quiet)).large).toBe(0)
+      const { deflated, large } = yield* formsIn(busy)
+      expect(large).toBeGreaterThan(3 * deflated)
+      yield* expectGood(busy)
+    }))
+
+  it.effect("deflates pages that were stored as they are when it clears out their packs", () =>
+    Effect.gen(function*() {
+      const zone = yield* changed(28, 9000)
+      const record = yield* zone.take
+      const before = yield* formsIn(zone)
+      zone.deflatesPages = true
+      yield* zone.reopen(record)
+      yield* zone.change(60)
+      yield* zone.take
+      expect((yield* formsIn(zone)).large).toBeGreaterThan(before.large / 4)
+      for (let round = 0; round < 40; round++) {
+        yield* zone.change(60)
+        yield* zone.take
+      }
+      expect((yield* formsIn(zone)).large).toBe(0)
+      yield* expectGood(zone)
+      yield* expectNothingElse(zone)
+    }), 20_000)
 
   it.effect("is of the moment when it began, whatever the zone does meanwhile", () =>
     Effect.gen(function*() {

@@ -40,8 +40,6 @@ const TURN_BYTES = 512 * 1024
 const AT_ONCE = 64
 /** Packs are rewritten while they have so many times the bytes that are in use. */
 const SPARSE_FACTOR = 2
-/** Records of those that are copied before others of the process get a turn. */
-const REWRITTEN_AT_ONCE = 512
 /** Packs rewritten by a snapshot: so many, or as many as it wrote. */
 const REWRITES_LEAST = 4
 
@@ -59,6 +57,7 @@ export interface Taking {
 export class ZoneSnapshots {
   private readonly pages: ZonePages
   private readonly epoch: number
+  private readonly deflates: boolean
   private readonly journal: JournalService
   private readonly store: BlockStoreService
   /** Keys of the packs that each manifest lists. */
@@ -66,16 +65,28 @@ export class ZoneSnapshots {
   /** Whether what older activations left over was looked for. */
   private swept = false
 
-  private constructor(pages: ZonePages, epoch: number, journal: JournalService, store: BlockStoreService) {
+  private constructor(
+    pages: ZonePages,
+    epoch: number,
+    deflates: boolean,
+    journal: JournalService,
+    store: BlockStoreService
+  ) {
     this.pages = pages
     this.epoch = epoch
+    this.deflates = deflates
     this.journal = journal
     this.store = store
   }
 
-  static make(pages: ZonePages, epoch: number): Effect.Effect<ZoneSnapshots, never, Journal | BlockStore> {
+  /** `deflates`: whether pages that are cold are stored deflated. */
+  static make(
+    pages: ZonePages,
+    epoch: number,
+    deflates: boolean
+  ): Effect.Effect<ZoneSnapshots, never, Journal | BlockStore> {
     return Effect.all([Journal, BlockStore]).pipe(
-      Effect.map(([journal, store]) => new ZoneSnapshots(pages, epoch, journal, store))
+      Effect.map(([journal, store]) => new ZoneSnapshots(pages, epoch, deflates, journal, store))
     )
   }
 
@@ -83,8 +94,8 @@ export class ZoneSnapshots {
   begin(head: ChainHead): Taking {
     const { pages: { state, state: { pages } } } = this
     state.table.packAll()
-    const queue = new PackQueue(this.pages, this.epoch)
-    const changed = pages.cut((page) => queue.page(page))
+    const queue = new PackQueue(this.pages, this.epoch, this.deflates)
+    const changed = pages.cut((page) => queue.hot(page))
     const manifest = new Writer()
     Manifest.encodeState(manifest, state)
     const { limit } = pages
@@ -114,7 +125,7 @@ export class ZoneSnapshots {
         for (const end = Math.min(next + AT_ONCE, changed.length); next < end; next++) {
           const page = changed[next] as number
           if (!pages.isPending(page)) continue
-          queue.page(page)
+          queue.cold(page)
           pages.copied(page)
         }
       }
@@ -173,13 +184,14 @@ export class ZoneSnapshots {
     const { pages, pages: { table } } = this
     return Effect.gen(function*() {
       const reader = new PagePack.PackReader(bytes)
-      let records = 0
-      for (let at = 0; at < bytes.length && reader.read(at) === undefined; at = reader.end) {
+      const turn = yield* Turn.make
+      for (let at = 0; at < bytes.length; at = reader.end) {
+        if (turn.count(() => reader.read(at)) !== undefined) return
+        yield* turn.end
         const { crc, kind, page } = reader
-        if (++records % REWRITTEN_AT_ONCE === 0) yield* Effect.sleep(Duration.zero)
         if (kind !== PagePack.CHUNK_KIND) {
           if (!table.isChunkLoaded(chunkOf(page))) yield* pages.loadChunk(chunkOf(page))
-          if (table.isAt(page, number, at, crc)) queue.record(reader.record)
+          if (table.isAt(page, number, at, crc)) turn.count(() => queue.record(reader))
           continue
         }
         const place = table.placeOfChunk(page)

@@ -27,6 +27,7 @@ it.scopedLive(
           sessionLease: Duration.seconds(60),
           snapshotEvents: 20,
           memoryBytes: 2 ** 30,
+          deflatesPages: false,
           idle: Duration.seconds(60),
           archive: { segmentBytes: 2 ** 20, segmentRows: 8, retention: Duration.zero }
         }

@@ -34,6 +34,14 @@ it.effect("history keeps blocks for ever unless a retention of it is set", () =>
     expect(Configuration.explain(wrong)).toMatch(/^CADASTRE_HISTORY_RETENTION_DAYS: /)
   }))
 
+it.effect("pages are deflated only if asked for", () =>
+  Effect.gen(function*() {
+    expect((yield* given({})).zone.deflatesPages).toBe(false)
+    expect((yield* given({ CADASTRE_DEFLATE_PAGES: "true" })).zone.deflatesPages).toBe(true)
+    const wrong = Configuration.explain(yield* Effect.flip(given({ CADASTRE_DEFLATE_PAGES: "cold" })))
+    expect(wrong).toMatch(/^CADASTRE_DEFLATE_PAGES: /)
+  }))
+
 it.effect("a retention that is none is refused, with its name and what is wanted", () =>
   Effect.gen(function*() {
     for (const wrong of ["-1", "soon", "1e9", "NaN"]) {

@@ -146,6 +146,7 @@ const settings = Config.all({
   retention: Config.option(days("CADASTRE_JOURNAL_RETENTION_DAYS")),
   historyRetention: Config.option(days("CADASTRE_HISTORY_RETENTION_DAYS")),
   zoneMemoryMib: count("CADASTRE_ZONE_MEMORY_MIB", 1024),
+  deflatesPages: Config.boolean("CADASTRE_DEFLATE_PAGES").pipe(Config.withDefault(false)),
   zoneIdle: seconds("CADASTRE_ZONE_IDLE_SECONDS", 60)
 })
 
@@ -182,6 +183,7 @@ export const load: Effect.Effect<ServerOptions, ConfigError.ConfigError> = Effec
       snapshotEvents: given.snapshotEvents,
       archive: Archiver.keeping(Option.getOrUndefined(given.retention)),
       memoryBytes: given.zoneMemoryMib * MIB,
+      deflatesPages: given.deflatesPages,
       idle: given.zoneIdle
     },
     historyRetention: Option.getOrUndefined(given.historyRetention)

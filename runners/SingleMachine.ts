@@ -68,6 +68,7 @@ export const start = (options: SingleMachineOptions): Effect.Effect<SingleMachin
           snapshotEvents: SNAPSHOT_EVENTS,
           archive: Archiver.keeping(options.retention),
           memoryBytes: ZONE_MEMORY_BYTES,
+          deflatesPages: false,
           idle: ZONE_IDLE
         },
         historyRetention: options.historyRetention

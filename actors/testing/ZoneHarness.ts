@@ -73,6 +73,7 @@ export const make = (
         archivers: Effect.unsafeMakeSemaphore(1),
         snapshots: Effect.unsafeMakeSemaphore(1),
         memoryBytes: 2 ** 30,
+        deflatesPages: false,
         idle: Duration.minutes(10),
         ...config
       }).pipe(

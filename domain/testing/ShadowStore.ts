@@ -72,7 +72,7 @@ export class ShadowStore {
     const bytes = this.stored.get(page)
     if (bytes === undefined || !this.pages.isAbsent(page)) throw new Error(`page ${page} is nowhere`)
     this.faults++
-    this.pages.adopt(page, bytes, 0, bytes.length)
+    this.pages.adopt(page, bytes)
   }
 
   private compare(page: number): void {

@@ -28,37 +28,45 @@ export class PackQueue {
   readonly stored = new Set<number>()
   private readonly zone: ZonePages
   private readonly epoch: number
+  private readonly deflates: boolean
   private current = new PagePack.PackWriter()
   private readonly waiting: Array<Filled> = []
   private open = false
   private watchers: Array<() => void> = []
 
-  constructor(zone: ZonePages, epoch: number) {
+  /** Whether pages that are cold go deflated. */
+  constructor(zone: ZonePages, epoch: number, deflates: boolean) {
     this.zone = zone
     this.epoch = epoch
+    this.deflates = deflates
   }
 
   /** Returns while not too many packs wait. */
   readonly room: Effect.Effect<void> = this.until(() => !this.open || this.waiting.length < WAITING_MAX)
 
-  /** Adds a page as it is in memory. */
-  page(page: number): void {
-    const { pages, pages: { slab } } = this.zone.state
-    const address = pages.addressOf(page)
-    const chunk = slab.chunkOf(address)
-    const at = slab.offsetOf(address)
-    const kind = pages.kindOf(page)
-    this.add(page, kind, chunk, at, PageFormat.lengthOf(kind, chunk, at))
+  /** Adds a page as it is in memory, which is about to change. */
+  hot(page: number): void {
+    this.add(page, this.zone.state.pages.kindOf(page), this.bytesOf(page))
+  }
+
+  /** Adds a page that nobody is changing. */
+  cold(page: number): void {
+    this.addCold(page, this.zone.state.pages.kindOf(page), this.bytesOf(page))
   }
 
   /** Adds a chunk of the page table as it is. */
   chunk(chunk: number): void {
     const bytes = this.zone.table.encodeChunk(chunk)
-    this.add(chunk, PagePack.CHUNK_KIND, bytes, 0, bytes.length)
+    this.add(chunk, PagePack.CHUNK_KIND, bytes)
   }
 
-  /** Adds a record of another pack. */
-  record(record: Uint8Array): void {
+  /** Adds the page that was read from another pack. */
+  record(reader: PagePack.PackReader): void {
+    const { kind, page, record } = reader
+    // One that does not unpack is for its own reader to find.
+    if (this.deflates && reader.form === PagePack.Form.plain && reader.unpack() === undefined) {
+      return this.addCold(page, kind, reader.bytes)
+    }
     this.reserve(record.length)
     this.current.copy(record)
   }
@@ -91,9 +99,23 @@ export class PackQueue {
     )
   })
 
-  private add(page: number, kind: number, bytes: Uint8Array, from: number, length: number): void {
-    this.reserve(PagePack.RECORD_HEADER_BYTES + length)
-    this.current.add(page, kind, bytes, from, length)
+  private bytesOf(page: number): Uint8Array {
+    const { pages, pages: { slab } } = this.zone.state
+    const address = pages.addressOf(page)
+    const chunk = slab.chunkOf(address)
+    const at = slab.offsetOf(address)
+    return chunk.subarray(at, at + PageFormat.lengthOf(pages.kindOf(page), chunk, at))
+  }
+
+  private addCold(page: number, kind: number, bytes: Uint8Array): void {
+    const deflated = this.deflates ? PagePack.deflate(bytes) : undefined
+    if (deflated === undefined) this.add(page, kind, bytes)
+    else this.add(page, kind, deflated, PagePack.Form.deflated)
+  }
+
+  private add(page: number, kind: number, bytes: Uint8Array, form?: number): void {
+    this.reserve(PagePack.RECORD_HEADER_BYTES + bytes.length)
+    this.current.add(page, kind, bytes, form)
   }
 
   private reserve(bytes: number): void {

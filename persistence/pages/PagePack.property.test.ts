@@ -4,16 +4,18 @@ import { Dice } from "#domain/testing/Dice.ts"
 import { Traffic } from "#domain/testing/Traffic.ts"
 import * as PagePack from "#persistence/pages/PagePack.ts"
 import { CHUNK_BYTES_MAX } from "#persistence/pages/PageTable.ts"
+import { deflateRawSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
 
 interface Record {
   readonly page: number
   readonly kind: number
   readonly bytes: Uint8Array
+  readonly form: number
   readonly at: number
 }
 
-/** Every page of a zone after some traffic, and a chunk of the table, in one pack. */
+/** Every page of a zone after some traffic, deflated where that makes it smaller and not, and a chunk of the table, in a pack. */
 const packed = (seed: number): { readonly bytes: Uint8Array; readonly records: ReadonlyArray<Record> } => {
   const traffic = new Traffic(seed)
   traffic.run(150)
@@ -27,14 +29,19 @@ const packed = (seed: number): { readonly bytes: Uint8Array; readonly records: R
     const address = pages.addressOf(page)
     const at = slab.offsetOf(address)
     const bytes = slab.chunkOf(address).slice(at, at + lengthOf(kind, slab.chunkOf(address), at))
-    records.push({ page, kind, bytes, at: writer.add(page, kind, bytes, 0, bytes.length) })
+    records.push({ page, kind, bytes, form: PagePack.Form.plain, at: writer.add(page, kind, bytes) })
+    const deflated = deflateRawSync(bytes)
+    if (deflated.length >= bytes.length) continue
+    const { deflated: form } = PagePack.Form
+    records.push({ page, kind, bytes, form, at: writer.add(page, kind, deflated, form) })
   }
   const chunk = new Dice(seed).bytes(CHUNK_BYTES_MAX)
   records.push({
     page: 7,
     kind: PagePack.CHUNK_KIND,
     bytes: chunk,
-    at: writer.add(7, PagePack.CHUNK_KIND, chunk, 0, CHUNK_BYTES_MAX)
+    form: PagePack.Form.plain,
+    at: writer.add(7, PagePack.CHUNK_KIND, chunk)
   })
   return { bytes: writer.bytes.slice(), records }
 }
@@ -44,16 +51,19 @@ describe("a pack", () => {
     const { bytes, records } = packed(1)
     const reader = new PagePack.PackReader(bytes)
     let end = 0
-    for (const { at, bytes, kind, page } of records) {
+    for (const { at, bytes, form, kind, page } of records) {
       expect(at).toBe(end)
       expect(reader.read(at)).toBeUndefined()
-      expect([reader.page, reader.kind, reader.length]).toEqual([page, kind, bytes.length])
-      expect(Buffer.compare(reader.record.subarray(PagePack.RECORD_HEADER_BYTES), bytes)).toBe(0)
+      expect([reader.page, reader.kind, reader.form]).toEqual([page, kind, form])
+      expect(reader.unpack()).toBeUndefined()
+      expect(Buffer.compare(reader.bytes, bytes)).toBe(0)
+      expect(reader.length < bytes.length).toBe(form === PagePack.Form.deflated)
       end = reader.end
     }
     expect(end).toBe(bytes.length)
     expect(reader.read(end)).toBe("it is cut short")
     expect(new Set(records.map(({ kind }) => kind)).size).toBeGreaterThan(5)
+    expect(records.filter(({ form }) => form === PagePack.Form.deflated).length).toBeGreaterThan(3)
   })
 
   it("takes over a record of another one as it is", () => {
@@ -84,6 +94,35 @@ describe("a pack", () => {
       expect(new PagePack.PackReader(turned).read(at), `bit at ${where - at}`).toBeTypeOf("string")
       expect(new PagePack.PackReader(bytes.subarray(0, where)).read(at)).toBeTypeOf("string")
       expect(whole.read(Math.max(where, at + 1))).toBeTypeOf("string")
+    }
+  })
+
+  it("takes no page out of a record whose bytes are none, though its checksum is theirs", () => {
+    const { records } = packed(5)
+    const dice = new Dice(5)
+    for (let round = 0; round < 3000; round++) {
+      const { bytes, kind, page } = dice.of(records.filter(({ kind }) => kind !== PagePack.CHUNK_KIND))
+      const deflated = deflateRawSync(bytes)
+      const broken = [
+        deflateRawSync(Buffer.concat([bytes, dice.bytes(1 + dice.below(9))])),
+        deflateRawSync(bytes.subarray(0, dice.below(bytes.length))),
+        deflateRawSync(new Uint8Array(2 ** 20)),
+        deflated.subarray(0, dice.below(deflated.length)),
+        dice.bytes(dice.below(300))
+      ]
+      const writer = new PagePack.PackWriter()
+      writer.add(page, kind, dice.of(broken), PagePack.Form.deflated)
+      const reader = new PagePack.PackReader(writer.bytes)
+      expect(reader.read(0)).toBeUndefined()
+      expect(reader.unpack()).toBeTypeOf("string")
+    }
+  })
+
+  it("has chunks and forms that it knows only", () => {
+    for (const [kind, form] of [[PageKind.inodes, 2], [PageKind.inodes, 255], [PagePack.CHUNK_KIND, 1]] as const) {
+      const writer = new PagePack.PackWriter()
+      writer.add(1, kind, new Uint8Array(20), form)
+      expect(new PagePack.PackReader(writer.bytes).read(0)).toBe("its header is not one")
     }
   })
 

@@ -159,8 +159,8 @@ export class ZonePages {
         // Somebody else has brought it, and it may have changed since.
         if (this.table.isChunkLoaded(chunk)) return Effect.void
         const reader = new PackReader(bytes)
-        const problem = reader.read(0) ?? mismatch(reader, chunk, CHUNK_KIND, place) ??
-          this.table.loadChunk(chunk, bytes.subarray(reader.body, reader.end))
+        const problem = reader.read(0) ?? mismatch(reader, chunk, CHUNK_KIND, place) ?? reader.unpack() ??
+          this.table.loadChunk(chunk, reader.bytes)
         if (problem !== undefined) return fail(problem)
         this.declare(chunk)
         return Effect.void
@@ -271,9 +271,10 @@ export class ZonePages {
       for (const wanted of pages) {
         const { page } = wanted
         if (!this.pages.isAbsent(page) || !this.isThere(wanted)) continue
-        const problem = reader.read(wanted.offset - offset) ?? mismatch(reader, page, table.kindOf(page), wanted)
+        const problem = reader.read(wanted.offset - offset) ?? mismatch(reader, page, table.kindOf(page), wanted) ??
+          reader.unpack()
         if (problem !== undefined) return fail(wanted, problem)
-        this.pages.adopt(page, bytes, reader.body, reader.length)
+        this.pages.adopt(page, reader.bytes)
       }
       if (until > end) this.readAhead(reader, pack, offset)
       return Effect.void
@@ -290,7 +291,8 @@ export class ZonePages {
     for (let at = 0; pages.slab.usedBytes < memoryBytes && reader.read(at) === undefined; at = reader.end) {
       const { crc, kind, page } = reader
       if (kind === CHUNK_KIND || !table.isAt(page, pack, offset + at, crc) || !pages.isAbsent(page)) continue
-      pages.adopt(page, reader.record, RECORD_HEADER_BYTES, reader.length)
+      if (reader.unpack() !== undefined) return
+      pages.adopt(page, reader.bytes)
     }
   }
 

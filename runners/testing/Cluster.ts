@@ -59,6 +59,7 @@ export const make: Effect.Effect<TestCluster, never, Scope.Scope> = Effect.gen(f
           snapshotEvents: 100_000,
           archive: Archiver.keeping(undefined),
           memoryBytes: 2 ** 30,
+          deflatesPages: false,
           idle: Duration.seconds(60)
         },
         ...options

@@ -26,9 +26,9 @@ import type * as Scope from "effect/Scope"
 
 export const PORT = 7070
 /** In worlds of odd seeds so little that zones forget most of their pages, and change too many of them, all the time. */
-const tight = { memoryBytes: 8 * 1024, idle: Duration.seconds(4) }
+const tight = { memoryBytes: 8 * 1024, deflatesPages: true, idle: Duration.seconds(4) }
 /** In the others they come back from their journals more than from snapshots. */
-const ample = { memoryBytes: 2 ** 20, idle: Duration.minutes(5) }
+const ample = { memoryBytes: 2 ** 20, deflatesPages: false, idle: Duration.minutes(5) }
 export const SECRET = Redacted.make("the secret of the world")
 
 export interface RunnerOptions {

@@ -128,6 +128,14 @@ export const recovering: ReadonlyArray<Mutant> = [
     scenario: "storage"
   },
   {
+    name: "deflated-page-not-inflated",
+    about: "A page that is read along with another counts as plain, whatever its record says.",
+    file: "persistence/pages/ZonePages.ts",
+    find: "      if (reader.unpack() !== undefined) return\n      pages.adopt(page, reader.bytes)\n",
+    replace: "      pages.adopt(page, reader.record.subarray(RECORD_HEADER_BYTES))\n",
+    scenario: "states"
+  },
+  {
     name: "refused-page-asked-for-ever",
     about: "A page that the store gives no more is asked for again and again, and its zone stands still.",
     file: "persistence/pages/ZonePages.ts",

@@ -221,10 +221,10 @@ export class Pages {
   }
 
   /** Brings back an absent page, as the snapshot has it. */
-  adopt(page: number, bytes: Uint8Array, from: number, length: number): void {
+  adopt(page: number, bytes: Uint8Array): void {
     const { slab } = this
-    const address = slab.allocate(length)
-    slab.chunkOf(address).set(bytes.subarray(from, from + length), slab.offsetOf(address))
+    const address = slab.allocate(bytes.length)
+    slab.chunkOf(address).set(bytes, slab.offsetOf(address))
     this.addresses[page] = address
     this.absent--
   }
