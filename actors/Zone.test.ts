@@ -61,7 +61,7 @@ describe("a zone", () => {
       const counting = yield* Effect.fork(
         Effect.forever(Effect.async<void>((resume) => void setImmediate(() => resume(Effect.sync(() => void turns++)))))
       )
-      yield* Effect.forEach(messages, zone.submit, { concurrency: "unbounded" })
+      yield* Effect.forEach(messages, (message) => Harness.submit(zone, message), { concurrency: "unbounded" })
       yield* Fiber.interrupt(counting)
       expect(harness.journal.rows(ZONE).length - rows).toBe(1)
       expect(turns).toBeGreaterThan(2)
@@ -75,9 +75,9 @@ describe("a zone", () => {
       const epoch = yield* zone.ready
       const client = new TestClient(7)
       const message = client.message(epoch, create("a"), create("a"))
-      const first = yield* zone.submit(message)
+      const first = yield* Harness.submit(zone, message)
       const rows = harness.journal.rows(ZONE).length
-      expect(yield* zone.submit(message)).toEqual(first)
+      expect(yield* Harness.submit(zone, message)).toEqual(first)
       expect(harness.journal.rows(ZONE).length).toBe(rows)
       expect(MessageCodec.decodeReplies(first, client.commands).map(({ errno }) => errno)).toEqual([0, Errno.EEXIST])
     }))
@@ -90,14 +90,14 @@ describe("a zone", () => {
       const client = new TestClient(7)
       const message = client.message(epoch, create("a"))
       harness.journal.faults.push("lose-reply")
-      const error = yield* Effect.flip(zone.submit(message))
+      const error = yield* Effect.flip(Harness.submit(zone, message))
       expect(error._tag).toBe("ZoneUnavailable")
       const next = yield* zone.ready
       expect(next).toBe(epoch + 1)
-      const stale = yield* Effect.flip(zone.submit(message))
+      const stale = yield* Effect.flip(Harness.submit(zone, message))
       expect(stale).toMatchObject({ _tag: "StaleEpoch", epoch: next })
       const again = MessageCodec.encode({ ...MessageCodec.decode(message), epoch: next })
-      const [outcome] = MessageCodec.decodeReplies(yield* zone.submit(again), client.commands)
+      const [outcome] = MessageCodec.decodeReplies(yield* Harness.submit(zone, again), client.commands)
       expect(replyOf("create", outcome).created).toBe(true)
       expect(yield* Harness.names(zone)).toEqual(["a"])
     }))
@@ -303,14 +303,14 @@ describe("a zone", () => {
       yield* holder.send(zone, flockOf(inode, 1, false))
       const epoch = yield* zone.ready
       const message = waiter.message(epoch, flockOf(inode, 1, true))
-      const waiting = yield* Effect.fork(Effect.flip(zone.submit(message)))
+      const waiting = yield* Effect.fork(Effect.flip(Harness.submit(zone, message)))
       yield* Effect.repeat(waitersOf(harness), { until: (count) => count === 1 })
       harness.journal.faults.push("refuse")
       yield* Effect.ignore(holder.send(zone, create("b")))
       expect((yield* Fiber.join(waiting))._tag).toBe("ZoneUnavailable")
       const next = yield* zone.ready
       const again = MessageCodec.encode({ ...MessageCodec.decode(message), epoch: next })
-      const attached = yield* Effect.fork(zone.submit(again))
+      const attached = yield* Effect.fork(Harness.submit(zone, again))
       const { end, family, owner, start } = flockOf(inode, 1, false)[1]
       yield* holder.send(zone, ["unlock", { inode, family, owner, start, end }])
       expect(MessageCodec.decodeReplies(yield* Fiber.join(attached), waiter.commands)).toEqual([{
@@ -390,7 +390,7 @@ describe("a zone", () => {
       )
       const outcomes = yield* Effect.forEach(
         clients,
-        (client, index) => Effect.either(zone.submit(client.message(epoch, create(`f${index}`)))),
+        (client, index) => Effect.either(Harness.submit(zone, client.message(epoch, create(`f${index}`)))),
         { concurrency: "unbounded" }
       )
       const busy = outcomes.filter((outcome) => outcome._tag === "Left")
@@ -402,10 +402,10 @@ describe("a zone", () => {
   it.scopedLive("refuses bytes that are no message, and messages for another zone", () =>
     Effect.gen(function*() {
       const zone = yield* Harness.make().start()
-      expect(yield* Effect.flip(zone.submit(new Uint8Array([1, 3, 0])))).toMatchObject({ _tag: "BadMessage" })
+      expect(yield* Effect.flip(Harness.submit(zone, new Uint8Array([1, 3, 0])))).toMatchObject({ _tag: "BadMessage" })
       const message = new TestClient(7).message(1, create("a"))
       const other = MessageCodec.encode({ ...MessageCodec.decode(message), zone: ZONE + 1 })
-      expect((yield* Effect.flip(zone.submit(other))).message).toContain(`for zone ${ZONE + 1}`)
+      expect((yield* Effect.flip(Harness.submit(zone, other))).message).toContain(`for zone ${ZONE + 1}`)
     }))
 
   it.scopedLive("tells each commit to those who follow it", () =>

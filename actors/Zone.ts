@@ -38,6 +38,7 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -72,8 +73,8 @@ export interface Zone {
   readonly number: number
   /** The epoch, once the zone is ready. */
   readonly ready: Effect.Effect<number, ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>
-  /** A packed message in, its packed replies out. */
-  readonly submit: (message: Uint8Array) => Effect.Effect<Uint8Array, ZoneError.SubmitError>
+  /** A packed message in; its packed replies are what it is called back with, once, now or later. */
+  readonly receive: (message: Uint8Array, resume: Resume<Uint8Array>) => void
   /** The session's client lives. */
   readonly touch: (session: number) => Effect.Effect<void>
   readonly report: (digest: boolean) => Effect.Effect<ZoneReport, ZoneError.SubmitError>
@@ -81,7 +82,7 @@ export interface Zone {
   readonly committed: Stream.Stream<number>
 }
 
-type Resume<A> = (result: Effect.Effect<A, ZoneError.SubmitError>) => void
+export type Resume<A> = (result: Either.Either<A, ZoneError.SubmitError>) => void
 
 interface MessageWork {
   readonly _tag: "Message"
@@ -229,7 +230,7 @@ export const make = (
           for (const deliver of deliveries) deliver()
           for (const work of reports) {
             const answer = Effect.onError(report(active, work.digest), fall([work], undefined))
-            work.resume(Effect.succeed(yield* answer))
+            work.resume(Either.right(yield* answer))
           }
           active.beginSnapshot()
           yield* snapshotIfDue(active)
@@ -248,7 +249,7 @@ export const make = (
         const { message } = work
         if (message.epoch !== active.epoch) {
           const error = new ZoneError.StaleEpoch({ zone, epoch: active.epoch })
-          deliveries.push(() => work.resume(Effect.fail(error)))
+          deliveries.push(() => work.resume(Either.left(error)))
           return
         }
         active.lastMessage = yield* Elapsed.millis
@@ -264,7 +265,7 @@ export const make = (
         } while (decisions !== SESSION_ENDED && decisions.length < message.commands.length)
         if (decisions === SESSION_ENDED) {
           const error = new ZoneError.SessionLost({ zone, session: message.session })
-          deliveries.push(() => work.resume(Effect.fail(error)))
+          deliveries.push(() => work.resume(Either.left(error)))
           return
         }
         const replies: Array<ByteString | undefined> = []
@@ -278,7 +279,7 @@ export const make = (
         }
         if (parked === undefined) {
           const bytes = MessageCodec.encodeReplies(replies as Array<ByteString>)
-          deliveries.push(() => work.resume(Effect.succeed(bytes)))
+          deliveries.push(() => work.resume(Either.right(bytes)))
         }
       })
 
@@ -321,7 +322,7 @@ export const make = (
         for (const work of works) {
           if (!isAsked(work)) continue
           const error = isDefect && work === culprit ? new ZoneError.ZoneDefect({ zone, reason }) : unavailable(reason)
-          work.resume(Effect.fail(error))
+          work.resume(Either.left(error))
         }
       })
 
@@ -434,7 +435,7 @@ export const make = (
               const work of mailbox.take(() =>
                 true
               )
-            ) if (isAsked(work)) work.resume(Effect.fail(error))
+            ) if (isAsked(work)) work.resume(Either.left(error))
           })
         ))
         yield* Effect.timeoutOption(refuse, DAMAGED_RETRY)
@@ -456,32 +457,31 @@ export const make = (
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         for (const work of mailbox.take(() => true)) {
-          if (isAsked(work)) work.resume(Effect.fail(new ZoneError.NotOwner({ zone })))
+          if (isAsked(work)) work.resume(Either.left(new ZoneError.NotOwner({ zone })))
         }
       })
     )
 
-    const ask = <A>(work: (resume: Resume<A>) => Work): Effect.Effect<A, ZoneError.SubmitError> =>
-      Effect.async((resume) => {
-        if (mailbox.offer(work(resume))) return
-        resume(Effect.fail(new ZoneError.ZoneBusy({ zone, waiting: mailbox.length })))
-      })
+    const offer = (work: MessageWork | ReportWork): void => {
+      if (mailbox.offer(work)) return
+      work.resume(Either.left(new ZoneError.ZoneBusy({ zone, waiting: mailbox.length })))
+    }
 
     return {
       number: zone,
       ready: Effect.suspend(() => Deferred.await(readiness)).pipe(
         Effect.timeoutFail({ duration: READY_TIME_MAX, onTimeout: () => unavailable(lastDeath) })
       ),
-      submit: (bytes) =>
-        Effect.flatMap(
-          decodeMessage(bytes, zone),
-          (message) => ask<Uint8Array>((resume) => ({ _tag: "Message", bytes: bytes.length, message, resume }))
-        ),
+      receive: (bytes, resume) => {
+        const message = decodeMessage(bytes, zone)
+        if (Either.isLeft(message)) return resume(Either.left(message.left))
+        offer({ _tag: "Message", bytes: bytes.length, message: message.right, resume })
+      },
       touch: (session) =>
         Effect.map(Elapsed.millis, (now) => {
           if (seen.has(session)) seen.set(session, now)
         }),
-      report: (digest) => ask<ZoneReport>((resume) => ({ _tag: "Report", bytes: 0, digest, resume })),
+      report: (digest) => Effect.async((resume) => offer({ _tag: "Report", bytes: 0, digest, resume })),
       committed: committed.changes
     }
   })
@@ -578,13 +578,13 @@ class Activation {
       parked.replies[index] = reply
       parked.missing--
       if (parked.missing > 0) continue
-      parked.resume(Effect.succeed(MessageCodec.encodeReplies(parked.replies as Array<ByteString>)))
+      parked.resume(Either.right(MessageCodec.encodeReplies(parked.replies as Array<ByteString>)))
     }
   }
 
   /** Nothing that waits will be answered in this life. */
   abandon(error: ZoneError.ZoneUnavailable): void {
-    for (const places of this.parked.values()) for (const { parked } of places) parked.resume(Effect.fail(error))
+    for (const places of this.parked.values()) for (const { parked } of places) parked.resume(Either.left(error))
     this.parked.clear()
   }
 }
@@ -602,17 +602,16 @@ function* digestSteps(state: ZoneState): Steps<Uint8Array> {
 /** Whether somebody waits for its answer. */
 const isAsked = (work: Work): work is MessageWork | ReportWork => work._tag === "Message" || work._tag === "Report"
 
-const decodeMessage = (bytes: Uint8Array, zone: number): Effect.Effect<MessageCodec.Message, ZoneError.BadMessage> =>
-  Effect.suspend(() => {
-    try {
-      const message = MessageCodec.decode(bytes)
-      if (message.zone === zone) return Effect.succeed(message)
-      return Effect.fail(new ZoneError.BadMessage({ reason: `it is for zone ${message.zone}` }))
-    } catch (cause) {
-      if (cause instanceof Malformed) return Effect.fail(new ZoneError.BadMessage({ reason: cause.message }))
-      throw cause
-    }
-  })
+const decodeMessage = (bytes: Uint8Array, zone: number): Either.Either<MessageCodec.Message, ZoneError.BadMessage> => {
+  try {
+    const message = MessageCodec.decode(bytes)
+    if (message.zone === zone) return Either.right(message)
+    return Either.left(new ZoneError.BadMessage({ reason: `it is for zone ${message.zone}` }))
+  } catch (cause) {
+    if (cause instanceof Malformed) return Either.left(new ZoneError.BadMessage({ reason: cause.message }))
+    throw cause
+  }
+}
 
 const reasonOf = (cause: Cause.Cause<Death | ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>): string => {
   const error = Cause.squash(cause) as Death | Error

@@ -4,7 +4,7 @@
  * memory of a quarter of its size, and when it gives its memory back. The client's own work is part of the turns.
  */
 import * as Archiver from "#actors/Archiver.ts"
-import { replyOf, ROOT as root, TestClient, TestLease, ZONE as zone } from "#actors/testing/ZoneHarness.ts"
+import { replyOf, ROOT as root, submit, TestClient, TestLease, ZONE as zone } from "#actors/testing/ZoneHarness.ts"
 import * as Zone from "#actors/Zone.ts"
 import { LoopProbe, PAUSE_MILLIS } from "#bench/LoopProbe.ts"
 import { nameOf, scattered } from "#bench/MdtestNames.ts"
@@ -346,7 +346,7 @@ class Run {
       this.underway.add(commands[0]?.number ?? 0)
       yield* others
       const began = performance.now()
-      const replies = yield* living.submit(message)
+      const replies = yield* submit(living, message)
       this.waits.push(performance.now() - began)
       yield* others
       this.answered(commands)

@@ -21,11 +21,12 @@ import type { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 
 export interface ClientOptions {
   /** Runners of the cluster, one at least; the others are found through it. */
@@ -91,6 +92,8 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
     const pool = yield* RunnerPool.make(secret)
     const runners = new Map<string, Address>(endpoints.map((address) => [format(address), address]))
     const links = new Map<number, ZoneLink.ZoneLink>()
+    // Before the farewell, so that it ends after it.
+    const linksScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const newSession = Effect.map(Random.nextIntBetween(1, NUMBER_MAX), (id) => new ClientSession(id, descriptor))
     let session = yield* newSession
     const random = yield* Effect.random
@@ -110,7 +113,7 @@ export const make = (options: ClientOptions): Effect.Effect<ClientService, Trans
               session = new ClientSession(Effect.runSync(random.nextIntBetween(1, NUMBER_MAX)), descriptor)
             },
             retryMillisMax: Duration.toMillis(options.retryFor)
-          }),
+          }).pipe(Scope.extend(linksScope)),
           (made) => {
             const raced = links.get(number)
             if (raced !== undefined) return raced

@@ -8,12 +8,14 @@ import { root } from "#domain/Credentials.ts"
 import * as InodeNumber from "#domain/InodeNumber.ts"
 import { operations } from "#domain/Operations.ts"
 import { ZoneLocation } from "#shards/Api.ts"
+import type { MessageChannel } from "#shards/MessageChannel.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import { type Address, format } from "#transport/Connection.ts"
 import { it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as TestClock from "effect/TestClock"
 import { describe, expect } from "vitest"
 
@@ -29,25 +31,38 @@ interface FakeRunner {
 const linkOver = (runners: ReadonlyArray<readonly [Address, FakeRunner]>) =>
   Effect.gen(function*() {
     const asked: Array<string> = []
-    const clients = new Map(runners.map(([address, { locate, submit = Effect.void }]) => {
-      const note = (what: string) => Effect.sync(() => void asked.push(`${what} ${address.port}`))
+    const note = (what: string, { port }: Address) => Effect.sync(() => void asked.push(`${what} ${port}`))
+    const clients = new Map(runners.map(([address, { locate }]) => {
       const client = {
         Hello: () => Effect.void,
         Locate: () =>
           Effect.zipRight(
-            note("locate"),
+            note("locate", address),
             Effect.map(locate, ({ host, port }) => new ZoneLocation({ zone: 0, host, port, epoch: 1 }))
-          ),
-        Submit: () =>
-          Effect.zipRight(
-            note("submit"),
-            Effect.as(submit, MessageCodec.encodeReplies([Batch.encodeReply(operations.testAccess, undefined)]))
           )
       }
       return [format(address), client as unknown as RunnerClient] as const
     }))
+    const channels = new Map(runners.map(([address, { submit = Effect.void }]) => {
+      const channel: MessageChannel = {
+        submit: (_, done) => {
+          const answer = MessageCodec.encodeReplies([Batch.encodeReply(operations.testAccess, undefined)])
+          const played = Effect.zipRight(note("submit", address), Effect.as(submit, answer))
+          const fiber = Effect.runFork(Effect.map(Effect.either(Effect.zipRight(Effect.yieldNow(), played)), done))
+          return () => fiber.unsafeInterruptAsFork(FiberId.none)
+        }
+      }
+      return [format(address), channel] as const
+    }))
+    const isOpen = new Set<string>()
     const pool: RunnerPool = {
       get: (address) => Effect.succeed(clients.get(format(address))!),
+      channel: (address) => isOpen.has(format(address)) ? channels.get(format(address)) : undefined,
+      openChannel: (address) =>
+        Effect.sync(() => {
+          isOpen.add(format(address))
+          return channels.get(format(address))!
+        }),
       drop: (address) => Effect.sync(() => void asked.push(`drop ${address.port}`)),
       preferred: (addresses) => addresses
     }
@@ -66,7 +81,7 @@ const linkOver = (runners: ReadonlyArray<readonly [Address, FakeRunner]>) =>
   })
 
 describe("a link to a zone", () => {
-  it.effect("goes where another runner says that the zone is by now, when its own says nothing", () =>
+  it.scoped("goes where another runner says that the zone is by now, when its own says nothing", () =>
     Effect.gen(function*() {
       let place = a!
       const { asked, send } = yield* linkOver([
@@ -81,7 +96,7 @@ describe("a link to a zone", () => {
       expect(asked).toEqual(["locate 1", "submit 1", "locate 2", "submit 2"])
     }))
 
-  it.effect("takes all that waits along, and asks for all of it once", () =>
+  it.scoped("takes all that waits along, and asks for all of it once", () =>
     Effect.gen(function*() {
       const takenOver = yield* Effect.makeLatch(false)
       let place = a!
@@ -100,7 +115,7 @@ describe("a link to a zone", () => {
       expect(asked).toEqual(["locate 1", "submit 1", "submit 1", "locate 2", "submit 2", "submit 2"])
     }))
 
-  it.effect("gives nothing up while the zone is where it was", () =>
+  it.scoped("gives nothing up while the zone is where it was", () =>
     Effect.gen(function*() {
       const slow = yield* Effect.makeLatch(false)
       const { asked, send } = yield* linkOver([
@@ -115,7 +130,7 @@ describe("a link to a zone", () => {
       expect(asked.filter((what) => what.startsWith("submit"))).toEqual(["submit 1"])
     }))
 
-  it.effect("asks a second runner where the zone is, when the first says nothing", () =>
+  it.scoped("asks a second runner where the zone is, when the first says nothing", () =>
     Effect.gen(function*() {
       const { asked, send } = yield* linkOver([
         [a!, { locate: Effect.never }],
@@ -127,7 +142,7 @@ describe("a link to a zone", () => {
       expect(asked).toEqual(["locate 1", "locate 2", "submit 2"])
     }))
 
-  it.effect("asks the second at once when the first cannot say", () =>
+  it.scoped("asks the second at once when the first cannot say", () =>
     Effect.gen(function*() {
       const { asked, send } = yield* linkOver([
         [a!, { locate: Effect.fail(new ZoneError.ZoneUnavailable({ zone: 0, reason: "no runner has it" })) }],
@@ -137,7 +152,7 @@ describe("a link to a zone", () => {
       expect(asked).toEqual(["locate 1", "locate 2", "submit 2"])
     }))
 
-  it.effect("asks last the runner that does not have the zone any more", () =>
+  it.scoped("asks last the runner that does not have the zone any more", () =>
     Effect.gen(function*() {
       let place = a!
       const { asked, send } = yield* linkOver([

@@ -13,8 +13,9 @@ import { isRead } from "#domain/Decide.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Operation } from "#domain/Operation.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
+import type { Cancel, Replies } from "#shards/MessageChannel.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
-import { type Address, format } from "#transport/Connection.ts"
+import { type Address, type ConnectFailed, format } from "#transport/Connection.ts"
 import * as Socket from "@effect/platform/Socket"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as Cause from "effect/Cause"
@@ -22,9 +23,13 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
 
 /** One command, before it has a number. */
 export interface Call {
@@ -82,8 +87,18 @@ interface Group {
 interface Route {
   readonly address: Address
   epoch: number
-  /** Done when the zone is known to be elsewhere. */
-  readonly left: Deferred.Deferred<void>
+  /** What is under way there, the oldest first. */
+  readonly attempts: Set<Attempt>
+  /** Whether somebody looks after them. */
+  isWatched: boolean
+}
+
+/** Something under way to a runner. */
+interface Attempt {
+  readonly since: number
+  /** When it is given up, in milliseconds of the clock. */
+  readonly deadline: number
+  readonly fail: (error: AttemptError) => void
 }
 
 /**
@@ -102,8 +117,9 @@ const BACKOFF_MILLIS_MAX = 1000
 const DOUBT_MILLIS_MIN = 400
 const DOUBT_MILLIS_MAX = 6400
 
-export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
-  Effect.map(Effect.runtime(), (runtime) => {
+/** The scope is to outlive all who use it. */
+export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, Scope.Scope> =>
+  Effect.map(Effect.all([Effect.runtime(), Effect.scope, Effect.clock]), ([runtime, scope, clock]) => {
     const { pool, zone } = options
     const fork = Runtime.runFork(runtime)
     const queue: Array<Group> = []
@@ -115,7 +131,6 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     let turn = 0
     /** Where the zone was lately not, or did not answer: asked last. */
     let avoided: Address | undefined
-    let doubting = false
 
     const forget = (stale: Route): void => {
       if (route !== stale) return
@@ -127,7 +142,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
     const locateAt = (asked: Address): Effect.Effect<Route, AttemptError> =>
       Effect.map(
         connected(pool, asked, (runner) => runner.Locate({ zone })),
-        ({ epoch, host, port }) => ({ address: { host, port }, epoch, left: Deferred.unsafeMake(FiberId.none) })
+        ({ epoch, host, port }) => ({ address: { host, port }, epoch, attempts: new Set(), isWatched: false })
       )
 
     const findRoute: Effect.Effect<Route, AttemptError> = Effect.suspend(() => {
@@ -149,55 +164,90 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
       return Effect.map(found, (at) => (route = at))
     })
 
-    /** Fails once another runner says that the zone is elsewhere by now; the zone's own runner may be gone. */
-    const moved = (at: Route): Effect.Effect<never, Moved> =>
-      Effect.zipRight(Effect.raceFirst(doubt(at), Deferred.await(at.left)), new Moved())
-
-    /** One asks for all that wait; whoever is answered or gives up leaves it to another. */
-    const doubt = (at: Route): Effect.Effect<void> =>
+    /** Looks after what is under way: asks others where the zone is, and gives up what takes too long. */
+    const watch = (at: Route): Effect.Effect<void> =>
       Effect.gen(function*() {
-        for (let pause = DOUBT_MILLIS_MIN;;) {
-          yield* Effect.sleep(Duration.millis(pause))
-          const [asked] = behind(options.seeds(), at.address)
-          if (doubting || asked === undefined || isSame(asked, at.address)) continue
-          doubting = true
-          const found = yield* Effect.option(locateAt(asked)).pipe(
-            Effect.ensuring(Effect.sync(() => {
-              doubting = false
-            }))
-          )
-          pause = Math.min(2 * pause, DOUBT_MILLIS_MAX)
-          if (found._tag === "None" || isSame(found.value.address, at.address)) continue
-          if (route === at || route === undefined) route = found.value
-          yield* Deferred.succeed(at.left, undefined)
-          return
+        let doubted: Attempt | undefined
+        let pause = DOUBT_MILLIS_MIN
+        let due = 0
+        for (;;) {
+          const [oldest] = at.attempts
+          if (oldest === undefined) break
+          if (oldest !== doubted) {
+            doubted = oldest
+            pause = DOUBT_MILLIS_MIN
+            due = oldest.since + pause
+          }
+          const now = Elapsed.unsafeMillis(clock)
+          for (const attempt of at.attempts) if (attempt.deadline <= now) attempt.fail(late(at))
+          if (now < due) {
+            yield* Effect.sleep(Duration.millis(due - now))
+            continue
+          }
+          const elsewhere = yield* askOthers(at)
+          if (elsewhere === "elsewhere") { for (const attempt of at.attempts) attempt.fail(new Moved()) }
+          else if (elsewhere === "there") pause = Math.min(2 * pause, DOUBT_MILLIS_MAX)
+          due = Elapsed.unsafeMillis(clock) + pause
         }
+        at.isWatched = false
       })
 
+    /** Whether the zone is where it was, as another runner says. */
+    const askOthers = (at: Route): Effect.Effect<"there" | "elsewhere" | "unknown"> =>
+      Effect.gen(function*() {
+        const [asked] = behind(options.seeds(), at.address)
+        if (asked === undefined || isSame(asked, at.address)) return "unknown"
+        const found = yield* Effect.option(locateAt(asked))
+        if (found._tag === "None" || isSame(found.value.address, at.address)) return "there"
+        if (route === at || route === undefined) route = found.value
+        return "elsewhere"
+      })
+
+    /**
+     * Has something done by the runner that has the zone; `start` calls back once, or is told that nobody waits any more.
+     * It fails as well when it takes too long, or once another runner says that the zone is elsewhere by now: the zone's
+     * own runner may be gone.
+     */
+    const attempt = <A>(start: Start<A>, limitMillis: number): Effect.Effect<A, AttemptError> =>
+      Effect.flatMap(findRoute, (at) =>
+        Effect.async((resume) => {
+          const since = Elapsed.unsafeMillis(clock)
+          const end = (result: Exit.Exit<A, AttemptError>): void => {
+            if (!at.attempts.delete(own)) return
+            const error = Exit.isFailure(result) ? Option.getOrUndefined(Cause.failureOption(result.cause)) : undefined
+            if (error?._tag === "StaleEpoch") at.epoch = error.epoch
+            else if (error?._tag === "NotOwner" || error?._tag === "ClusterUnreachable") forget(at)
+            resume(result)
+          }
+          const fail = (error: AttemptError): void => {
+            cancel()
+            end(Exit.fail(error))
+          }
+          const own: Attempt = { since, deadline: since + limitMillis, fail }
+          at.attempts.add(own)
+          const cancel = start(at, end)
+          if (!at.isWatched) {
+            at.isWatched = true
+            fork(watch(at), { scope })
+          }
+          return Effect.sync(() => {
+            at.attempts.delete(own)
+            cancel()
+          })
+        }))
+
+    /** What an effect comes to. */
+    const running = <A>(use: (at: Route) => Effect.Effect<A, AttemptError>): Start<A> => (at, end) => {
+      const fiber = fork(use(at))
+      fiber.addObserver(end)
+      return () => fiber.unsafeInterruptAsFork(FiberId.none)
+    }
+
     const withRunner = <A>(
-      use: (runner: RunnerClient, at: Route) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>,
+      use: (runner: RunnerClient) => Effect.Effect<A, ZoneError.SubmitError | RpcClientError>,
       limit: Duration.Duration
     ): Effect.Effect<A, AttemptError> =>
-      Effect.flatMap(findRoute, (at) =>
-        Effect.raceFirst(
-          connected(pool, at.address, (runner) => use(runner, at)),
-          moved(at)
-        ).pipe(
-          Effect.timeoutFail({
-            duration: limit,
-            onTimeout: () =>
-              new ClusterUnreachable({
-                endpoint: format(at.address),
-                reason: `no answer in ${Duration.format(limit)}`
-              })
-          }),
-          Effect.tapError((error) =>
-            Effect.sync(() => {
-              if (error._tag === "StaleEpoch") at.epoch = error.epoch
-              else if (error._tag === "NotOwner" || error._tag === "ClusterUnreachable") forget(at)
-            })
-          )
-        ))
+      attempt(running(({ address }) => connected(pool, address, use)), Duration.toMillis(limit))
 
     /** Tries until it succeeds, cannot succeed, or has taken too long. */
     const persist = <A>(attempt: Effect.Effect<A, AttemptError>): Effect.Effect<A, TransportError> =>
@@ -221,34 +271,56 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
         }
       })
 
+    /** Sends commands as a message. */
+    const submitting =
+      (session: ClientSession, commands: ReadonlyArray<MessageCodec.Command>): Start<Uint8Array> => (at, end) => {
+        const isKnown = session.isKnown(zone)
+        const message = MessageCodec.encode({
+          zone,
+          epoch: at.epoch,
+          session: session.id,
+          floor: session.floor(zone),
+          known: isKnown,
+          descriptor: isKnown ? undefined : session.descriptor,
+          commands
+        })
+        const answered = (replies: Replies): Exit.Exit<Uint8Array, AttemptError> => {
+          if (Either.isRight(replies)) return Exit.succeed(replies.right)
+          const error = replies.left
+          if (error._tag === "SessionLost") options.onSessionLost(session)
+          if (error._tag !== "ChannelBroken") return Exit.fail(error)
+          return Exit.fail(new ClusterUnreachable({ endpoint: format(at.address), reason: error.reason }))
+        }
+        const channel = pool.channel(at.address)
+        if (channel !== undefined) return channel.submit(message, (replies) => end(answered(replies)))
+        const opened = Effect.mapError(pool.openChannel(at.address), notConnected)
+        return running(() =>
+          Effect.flatMap(
+            opened,
+            (channel) =>
+              Effect.async<Uint8Array, AttemptError>((resume) =>
+                Effect.sync(channel.submit(message, (replies) => resume(answered(replies))))
+              )
+          )
+        )(at, end)
+      }
+
     const exchange = (
       session: ClientSession,
       commands: ReadonlyArray<MessageCodec.Command>,
       limit: Duration.Duration
     ): Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, TransportError> =>
-      persist(withRunner((runner, { epoch }) =>
-        runner.Submit({
-          message: MessageCodec.encode({
-            zone,
-            epoch,
-            session: session.id,
-            floor: session.floor(zone),
-            known: session.isKnown(zone),
-            descriptor: session.isKnown(zone) ? undefined : session.descriptor,
-            commands
+      persist(attempt(submitting(session, commands), Duration.toMillis(limit))).pipe(
+        Effect.flatMap((replies) => decodeReplies(replies, commands)),
+        Effect.tap(() =>
+          Effect.sync(() => {
+            if (commands.some(({ operation }) => !isRead(operation))) session.know(zone)
           })
-        }).pipe(Effect.tapErrorTag("SessionLost", () => Effect.sync(() => options.onSessionLost(session)))), limit))
-        .pipe(
-          Effect.flatMap((replies) => decodeReplies(replies, commands)),
-          Effect.tap(() =>
-            Effect.sync(() => {
-              if (commands.some(({ operation }) => !isRead(operation))) session.know(zone)
-            })
-          ),
-          Effect.ensuring(Effect.sync(() => {
-            for (const { number } of commands) session.finish(zone, number)
-          }))
-        )
+        ),
+        Effect.ensuring(Effect.sync(() => {
+          for (const { number } of commands) session.finish(zone, number)
+        }))
+      )
 
     const deliver = (groups: ReadonlyArray<Group>): Effect.Effect<void> => {
       const commands = groups.flatMap((group) => group.commands)
@@ -297,12 +369,13 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink> =>
       // A turn later, so that all who ask in this one share a message.
       fork(Effect.zipRight(
         Effect.yieldNow(),
-        Effect.sync(() => {
+        Effect.suspend(() => {
           scheduled = false
-          if (!isDue()) return
+          if (!isDue()) return Effect.void
           inFlight++
-          fork(deliver(takeGroups()))
+          const delivery = deliver(takeGroups())
           schedule()
+          return delivery
         })
       ))
     }
@@ -353,6 +426,17 @@ class Moved extends Data.TaggedError("Moved") {}
 
 type AttemptError = ZoneError.SubmitError | ClusterUnreachable | RequestRefused | Moved
 
+/** Begins something at a runner; what is given back ends it when nobody waits any more. */
+type Start<A> = (at: Route, end: (result: Exit.Exit<A, AttemptError>) => void) => Cancel
+
+const late = ({ address }: Route): ClusterUnreachable =>
+  new ClusterUnreachable({ endpoint: format(address), reason: `no answer in ${Duration.format(ATTEMPT_TIME_MAX)}` })
+
+const notConnected = (
+  { endpoint, message, reason, retryable }: ConnectFailed
+): ClusterUnreachable | RequestRefused =>
+  retryable ? new ClusterUnreachable({ endpoint, reason }) : new RequestRefused({ reason: message })
+
 const isSame = (one: Address, other: Address): boolean => one.host === other.host && one.port === other.port
 
 /** The same runners, this one last. */
@@ -373,11 +457,7 @@ export const connected = <A, E>(
 ): Effect.Effect<A, Exclude<E, RpcClientError> | ClusterUnreachable | RequestRefused> =>
   Effect.gen(function*() {
     const endpoint = format(address)
-    const runner = yield* Effect.mapError(
-      pool.get(address),
-      ({ message, reason, retryable }) =>
-        retryable ? new ClusterUnreachable({ endpoint, reason }) : new RequestRefused({ reason: message })
-    )
+    const runner = yield* Effect.mapError(pool.get(address), notConnected)
     const lost = (reason: string) => Effect.zipRight(pool.drop(address), new ClusterUnreachable({ endpoint, reason }))
     const result = yield* Effect.exit(Effect.raceFirst(use(runner), silence(runner)))
     if (result._tag === "Success") return result.value

@@ -3,6 +3,7 @@
  */
 import { LocalZones } from "#actors/LocalZones.ts"
 import * as PastZones from "#actors/PastZones.ts"
+import type { Zone } from "#actors/Zone.ts"
 import * as MessageCodec from "#domain/codec/MessageCodec.ts"
 import { Malformed } from "#domain/codec/Reader.ts"
 import { BlockStore } from "#persistence/blocks/BlockStore.ts"
@@ -11,6 +12,7 @@ import type { ClusterRecord } from "#persistence/ClusterRecord.ts"
 import { type HistoryDamaged, Journal, type JournalUnavailable } from "#persistence/Journal.ts"
 import { VERSION } from "#runners/Version.ts"
 import { Api, ClusterInfo, JournalRowWire, RunnerStatus, RunnerUnavailable, ZoneStatus } from "#shards/Api.ts"
+import type { Receive } from "#shards/MessageChannel.ts"
 import { GROUP, idOf, ZoneEntity } from "#shards/ZoneEntity.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import type { Address } from "#transport/Connection.ts"
@@ -20,6 +22,7 @@ import { Sharding } from "@effect/cluster/Sharding"
 import * as Socket from "@effect/platform/Socket"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
@@ -99,9 +102,6 @@ export const layer = (
           })
         ),
 
-      Submit: ({ message }) =>
-        Effect.flatMap(headerOf(message), ({ zone }) => Effect.flatMap(local(zone), (found) => found.submit(message))),
-
       SubmitPast: ({ message, sequence }) =>
         Effect.flatMap(
           headerOf(message),
@@ -152,8 +152,18 @@ const fromJournal = <A>(effect: Effect.Effect<A, JournalUnavailable | HistoryDam
       ? new ZoneError.ZoneDamaged({ zone: error.zone, sequence: error.first, reason: error.reason })
       : new RunnerUnavailable({ reason: error.message }))
 
+/** Hands packed messages to the zones of this process. */
+export const receiving = (zones: ReadonlyMap<number, Zone>): Receive => (message, done) => {
+  const header = headerOf(message)
+  if (Either.isLeft(header)) return done(Either.left(header.left))
+  const { zone } = header.right
+  const found = zones.get(zone)
+  if (found === undefined) return done(Either.left(new ZoneError.NotOwner({ zone })))
+  found.receive(message, done)
+}
+
 const headerOf = (message: Uint8Array) =>
-  Effect.try({
+  Either.try({
     try: () => MessageCodec.header(message),
     catch: (cause) => {
       if (cause instanceof Malformed) return new ZoneError.BadMessage({ reason: cause.message })

@@ -19,7 +19,8 @@ import * as ApiHandlers from "#runners/ApiHandlers.ts"
 import * as BlockNode from "#runners/BlockNode.ts"
 import { Api } from "#shards/Api.ts"
 import * as Cluster from "#shards/Cluster.ts"
-import { socketOf } from "#shards/Network.ts"
+import { serve } from "#shards/MessageChannel.ts"
+import { socketOf, type Wire, wireOf } from "#shards/Network.ts"
 import { type FedServer, makeServer, serialization } from "#shards/RpcConnection.ts"
 import type { BlockTransport } from "#transport/BlockTransport.ts"
 import { type Accept, type Address, format, listen, type ListenFailed } from "#transport/Connection.ts"
@@ -119,7 +120,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
 
     const clusterFeed = makeServer(address)
     accept.set(Purpose.cluster, (socket) => clusterFeed.accept(socketOf(socket)))
-    const { blocks, feedApi } = yield* Effect.provide(
+    const { blocks, feedApi, serveMessages } = yield* Effect.provide(
       assemble({ ...options, address, cluster, clusterFeed }),
       Context.add(
         storage,
@@ -135,6 +136,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
       )
     )
     accept.set(Purpose.rpc, (socket) => feedApi(socketOf(socket)))
+    accept.set(Purpose.messages, (socket) => serveMessages(wireOf(socket, "serves")))
     accept.set(Purpose.blocks, yield* TcpBlocks.serve(blocks))
     const { description } = yield* Effect.provide(BlockStore, storage)
     return { address, cluster, blockStore: description }
@@ -165,6 +167,7 @@ export interface AssemblyOptions extends Pick<ServerOptions, "secret" | "lease" 
 /** What a runner does with its clients' connections, once they are authenticated. */
 export interface Assembly {
   readonly feedApi: FedServer["accept"]
+  readonly serveMessages: (wire: Wire) => void
   readonly blocks: BlockTransport
   /** The lease that its zones look at. */
   readonly lease: RunnerLeases.RunnerLease["Type"]
@@ -196,8 +199,12 @@ export const assemble = (
         )
       )
     ).pipe(Effect.provideService(Journal, journal))
-    const held = Context.get(built, RunnerLeases.RunnerLease)
-    return { feedApi: apiFeed.accept, blocks: yield* BlockNode.make, lease: held }
+    return {
+      feedApi: apiFeed.accept,
+      serveMessages: serve(ApiHandlers.receiving(Context.get(built, LocalZones.LocalZones))),
+      blocks: yield* BlockNode.make,
+      lease: Context.get(built, RunnerLeases.RunnerLease)
+    }
   })
 
 const blockStore = (options: BlockStoreOptions) =>

@@ -1,6 +1,6 @@
 /**
- * What a runner answers to clients: where zones are, messages for zones, and the journal for auditors.
- * Commands are not here: they travel in packed messages through `Submit`.
+ * What a runner answers to clients: where zones are, and the journal for auditors. Commands for zones are not here:
+ * they travel in packed messages over connections of their own (`MessageChannel`).
  */
 import { NotOwner, SubmitError, ZoneDamaged, ZoneUnavailable } from "#shards/ZoneError.ts"
 import * as Rpc from "@effect/rpc/Rpc"
@@ -78,8 +78,6 @@ const zone = { zone: Schema.Number }
 export class Api extends RpcGroup.make(
   Rpc.make("Hello", { success: ClusterInfo }),
   Rpc.make("Locate", { payload: zone, success: ZoneLocation, error: LocateError }),
-  /** A packed message (`MessageCodec`) and its packed replies. */
-  Rpc.make("Submit", { payload: { message: Bytes }, success: Bytes, error: SubmitError }),
   /**
    * Packed reads, and their packed replies, of the message's zone as it was right after the command of event
    * `sequence`; any runner can answer for any zone. Changes are refused with EROFS.

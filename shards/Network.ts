@@ -1,5 +1,5 @@
 /**
- * How processes reach each other: byte streams for rpc, and blocks. TCP unless it is told otherwise; the
+ * How processes reach each other: byte streams for rpc, wires for packed messages, and blocks. TCP unless it is told otherwise; the
  * deterministic world brings a network of its own. It does not know what is said.
  */
 import type { BlockTransport } from "#transport/BlockTransport.ts"
@@ -20,9 +20,22 @@ export interface Link {
   readonly onClose: (callback: () => void) => void
 }
 
+/** An authenticated connection, open, without fibers: for what is said very often. */
+export interface Wire {
+  /** Sends what must not change any more; false once the connection is gone. */
+  readonly send: (head: Uint8Array, body?: Uint8Array) => boolean
+  /** To be called once, at once. */
+  readonly onBytes: (use: (bytes: Buffer) => void) => void
+  /** Calls back once the connection is gone. */
+  readonly onClose: (callback: () => void) => void
+  readonly close: () => void
+}
+
 export interface NetworkService {
   /** A connection to a Cadastre that holds the same secret. It is closed with the scope. */
   readonly connect: (options: ConnectOptions) => Effect.Effect<Link, ConnectFailed, Scope.Scope>
+  /** The same without fibers. */
+  readonly wire: (options: ConnectOptions) => Effect.Effect<Wire, ConnectFailed, Scope.Scope>
   /** A runner's blocks. Connects when first used, and again when the connection broke. */
   readonly blocks: (
     options: Address & { readonly secret: Redacted.Redacted<string> }
@@ -40,11 +53,39 @@ export const socketOf = (connection: Net.Socket): Effect.Effect<Socket.Socket> =
     (connection) => Effect.sync(() => connection.destroySoon())
   ))
 
+/**
+ * The same without fibers. Who is served is not read from while it does not take what it asked for; whoever asks reads
+ * on, or both might wait for each other.
+ */
+export const wireOf = (connection: Net.Socket, end: "asks" | "serves"): Wire => {
+  if (end === "serves") connection.on("drain", () => connection.resume())
+  return {
+    send: (head, body) => {
+      if (!connection.writable) return false
+      connection.cork()
+      const hasRoomBefore = connection.write(head)
+      const hasRoom = body === undefined ? hasRoomBefore : connection.write(body)
+      connection.uncork()
+      if (!hasRoom && end === "serves") connection.pause()
+      return true
+    },
+    onBytes: (use) => void connection.on("data", use),
+    onClose: (callback) => void (connection.destroyed ? setImmediate(callback) : connection.once("close", callback)),
+    close: () => void connection.destroy()
+  }
+}
+
 export const tcp: NetworkService = {
   connect: (options) =>
     Effect.gen(function*() {
       const connection = yield* connect(options)
       return { socket: yield* socketOf(connection), onClose: (callback) => void connection.once("close", callback) }
+    }),
+  wire: (options) =>
+    Effect.map(connect(options), (connection) => {
+      // Its close follows, which is where its end is handled.
+      connection.on("error", () => undefined)
+      return wireOf(connection, "asks")
     }),
   blocks: (options) => TcpBlocks.make(options)
 }

@@ -1,6 +1,6 @@
 /**
- * The frames of the TCP block transport: a fixed head, a short text, and data with its CRC32C. Pure bytes; it
- * knows no socket.
+ * The frames of the TCP block transport, and of packed messages: a fixed head, a short text, and data with its CRC32C.
+ * Pure bytes; it knows no socket.
  *
  *   head (32 bytes, little-endian): kind u8, 0 u8, text length u16, request u32, block bytes u32, offset u32,
  *   length u32, data length u32, CRC32C of the data u32, CRC32C of the head so far and the text u32
@@ -9,7 +9,18 @@ import { Limits } from "#domain/Limits.ts"
 import type { BufferPool } from "#transport/BufferPool.ts"
 import { crc32c } from "@node-rs/crc32"
 
-export const Kind = { fetch: 1, store: 2, data: 3, stored: 4, error: 5 } as const
+export const Kind = {
+  fetch: 1,
+  store: 2,
+  data: 3,
+  stored: 4,
+  error: 5,
+  message: 6,
+  replies: 7,
+  refusal: 8,
+  ping: 9,
+  pong: 10
+} as const
 
 export interface Frame {
   readonly kind: number
@@ -51,14 +62,19 @@ export const encode = (frame: Partial<Frame> & { readonly kind: number; readonly
 export class Decoder {
   /** Where data of some size go; they are their user's to give back. */
   private readonly pool: BufferPool | undefined
+  private readonly bytesMax: number
   private head = Buffer.alloc(HEAD_BYTES)
   private text = Buffer.alloc(0)
   private data = Buffer.alloc(0)
   private filled = 0
   private stage: "head" | "text" | "data" = "head"
 
-  constructor(pool?: BufferPool) {
+  /** `bytesMax`: of the data of a frame, those of a block if not told. */
+  constructor(
+    { bytesMax = Limits.blockBytesMax, pool }: { readonly bytesMax?: number; readonly pool?: BufferPool } = {}
+  ) {
     this.pool = pool
+    this.bytesMax = bytesMax
   }
 
   /** Calls back for each whole frame in order. Returns what is wrong with the stream, if anything. */
@@ -75,7 +91,7 @@ export class Decoder {
       if (this.stage === "head") {
         const textBytes = this.head.readUInt16LE(2)
         const dataBytes = this.head.readUInt32LE(20)
-        if (textBytes > TEXT_BYTES_MAX || dataBytes > Limits.blockBytesMax) return "a frame is larger than any may be"
+        if (textBytes > TEXT_BYTES_MAX || dataBytes > this.bytesMax) return "a frame is larger than any may be"
         this.text = Buffer.allocUnsafe(textBytes)
         this.stage = "text"
       } else if (this.stage === "text") {

@@ -14,7 +14,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 
 /** What a connection is for. */
-export const Purpose = { rpc: 1, cluster: 2, blocks: 3 } as const
+export const Purpose = { rpc: 1, cluster: 2, blocks: 3, messages: 4 } as const
 export type Purpose = (typeof Purpose)[keyof typeof Purpose]
 
 export const Verdict = { welcome: 0, wrongSecret: 1, unknownPurpose: 2, full: 3 } as const

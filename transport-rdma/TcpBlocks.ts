@@ -27,7 +27,7 @@ const REQUEST_TIME_MAX = Duration.seconds(60)
 export const serve = (blocks: BlockTransport): Effect.Effect<Accept> =>
   Effect.map(Effect.runtime(), (runtime) => (socket) => {
     const run = Runtime.runFork(runtime)
-    const decoder = new Decoder(pool)
+    const decoder = new Decoder({ pool })
     let working = 0
     const answer = (head: Buffer, data?: Uint8Array): void => {
       if (socket.writable) {

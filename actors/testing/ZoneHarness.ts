@@ -84,6 +84,10 @@ export const make = (
   }
 }
 
+/** A packed message in, its packed replies out. */
+export const submit = (zone: Zone.Zone, message: Uint8Array): Effect.Effect<Uint8Array, SubmitError> =>
+  Effect.async((resume) => zone.receive(message, resume))
+
 type Call = { readonly [Name in OperationName]: readonly [Name, RequestOf<Name>] }[OperationName]
 
 /** A session of a client: numbers its requests, and may send the same message again. */
@@ -126,7 +130,7 @@ export class TestClient {
       const epoch = yield* Effect.orDie(zone.ready)
       const bytes = this.message(epoch, ...calls)
       const { commands } = this
-      return MessageCodec.decodeReplies(yield* zone.submit(bytes), commands)
+      return MessageCodec.decodeReplies(yield* submit(zone, bytes), commands)
     })
   }
 

@@ -92,6 +92,7 @@ export const start = (network: Network, process: Process, options: RunnerOptions
     }).pipe(Effect.provide(storage.pipe(Context.add(BlockStore, store), Context.add(Journal, journal))))
     lease = assembly.lease
     purposes.set(Purpose.rpc, ProcessNetwork.feeding(assembly.feedApi))
+    purposes.set(Purpose.messages, ProcessNetwork.wiring(assembly.serveMessages))
     purposes.set(Purpose.blocks, ProcessNetwork.serving(process, assembly.blocks))
     serves = true
     yield* Deferred.await(stopping)

@@ -104,10 +104,10 @@ export const ownership: ReadonlyArray<Mutant> = [
     name: "reads-answered-at-once",
     about: "A message of reads is answered before the batch commits: it shows changes of others that may be lost.",
     file: zone,
-    find: "          deliveries.push(() => work.resume(Effect.succeed(bytes)))",
+    find: "          deliveries.push(() => work.resume(Either.right(bytes)))",
     replace:
-      "          if (message.commands.every(({ operation }) => operation.code < 32)) work.resume(Effect.succeed(bytes))\n" +
-      "          else deliveries.push(() => work.resume(Effect.succeed(bytes)))",
+      "          if (message.commands.every(({ operation }) => operation.code < 32)) work.resume(Either.right(bytes))\n" +
+      "          else deliveries.push(() => work.resume(Either.right(bytes)))",
     scenario: "watched"
   },
   {

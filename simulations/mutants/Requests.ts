@@ -85,9 +85,9 @@ export const requests: ReadonlyArray<Mutant> = [
     name: "client-numbers-retries-anew",
     about: "A command that is sent again gets a new number: it may happen twice.",
     file: link,
-    find: "            commands\n          })\n",
-    replace: "            commands: commands.map((command) => ({ ...command, number: session.begin(zone) }))\n" +
-      "          })\n",
+    find: "          commands\n        })\n",
+    replace: "          commands: commands.map((command) => ({ ...command, number: session.begin(zone) }))\n" +
+      "        })\n",
     scenario
   },
   {
@@ -116,6 +116,14 @@ export const requests: ReadonlyArray<Mutant> = [
     find: "at += own.length",
     replace: "at += own.length - 1",
     scenario: "crowd"
+  },
+  {
+    name: "replies-to-whoever-waits",
+    about: "Replies go to whoever has waited longest on the connection, not to whoever sent their message.",
+    file: "shards/MessageChannel.ts",
+    find: "    const done = this.pending.get(request)\n",
+    replace: "    request = this.pending.keys().next().value ?? request\n    const done = this.pending.get(request)\n",
+    scenario: "visitors"
   },
   {
     name: "waiting-request-queued-twice",

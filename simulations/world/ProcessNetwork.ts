@@ -1,8 +1,8 @@
 /**
- * The world's network as the product sees it from one process: rpc byte streams and blocks (`shards/Network`), and
- * the listener's side of them.
+ * The world's network as the product sees it from one process: rpc byte streams, wires and blocks (`shards/Network`),
+ * and the listener's side of them.
  */
-import type { NetworkService } from "#shards/Network.ts"
+import type { NetworkService, Wire } from "#shards/Network.ts"
 import { answering, Exchange } from "#simulations/world/Exchange.ts"
 import { type Accept, type End, type Hello, type Network, whenClosed } from "#simulations/world/Network.ts"
 import type { Process } from "#simulations/world/Process.ts"
@@ -43,6 +43,14 @@ export const make = (network: Network, process: Process): NetworkService => ({
         return { socket: socketOf(end), onClose: (callback) => whenClosed(end, callback) }
       })
     ),
+  wire: (options) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const end = yield* restore(open(network, process, options))
+        yield* Effect.addFinalizer(() => Effect.sync(() => end.close()))
+        return wireOf(end)
+      })
+    ),
   blocks: ({ host, secret }) =>
     Effect.sync((): BlockTransport => {
       const hello = { purpose: Purpose.blocks, secret: Redacted.value(secret) }
@@ -76,6 +84,9 @@ export const accepting = (secret: string, purposes: ReadonlyMap<number | string,
 /** A runner's side of rpc connections. */
 export const feeding = (feed: (connection: Effect.Effect<Socket.Socket>) => void): Accept => () => (end) =>
   feed(Effect.sync(() => socketOf(end)))
+
+/** A runner's side of packed messages. */
+export const wiring = (serve: (wire: Wire) => void): Accept => () => (end) => serve(wireOf(end))
 
 /** A runner's side of blocks. */
 export const serving = (process: Process, blocks: BlockTransport): Accept =>
@@ -114,6 +125,16 @@ const open = (network: Network, process: Process, options: ConnectOptions): Effe
     })
   })
 }
+
+/** One end of a connection as a wire. */
+const wireOf = (end: End): Wire => ({
+  send: (head, body) => end.send(body === undefined ? head : Buffer.concat([head, body])),
+  onBytes: (use) => {
+    end.onMessage = (bytes) => use(bytes as Buffer)
+  },
+  onClose: (callback) => whenClosed(end, callback),
+  close: () => end.close()
+})
 
 /** One end of a connection as a byte stream. */
 const socketOf = (end: End): Socket.Socket => {
