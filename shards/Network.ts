@@ -62,10 +62,9 @@ export const wireOf = (connection: Net.Socket, end: "asks" | "serves"): Wire => 
   return {
     send: (head, body) => {
       if (!connection.writable) return false
-      connection.cork()
-      const hasRoomBefore = connection.write(head)
-      const hasRoom = body === undefined ? hasRoomBefore : connection.write(body)
-      connection.uncork()
+      const hasRoom = body === undefined || body.length < TOGETHER_BYTES_MAX
+        ? connection.write(body === undefined ? head : Buffer.concat([head, body]))
+        : writeBoth(connection, head, body)
       if (!hasRoom && end === "serves") connection.pause()
       return true
     },
@@ -73,6 +72,17 @@ export const wireOf = (connection: Net.Socket, end: "asks" | "serves"): Wire => 
     onClose: (callback) => void (connection.destroyed ? setImmediate(callback) : connection.once("close", callback)),
     close: () => void connection.destroy()
   }
+}
+
+/** To copy so much is cheaper than to have the kernel gather it. */
+const TOGETHER_BYTES_MAX = 4096
+
+const writeBoth = (connection: Net.Socket, head: Uint8Array, body: Uint8Array): boolean => {
+  connection.cork()
+  connection.write(head)
+  const hasRoom = connection.write(body)
+  connection.uncork()
+  return hasRoom
 }
 
 export const tcp: NetworkService = {
