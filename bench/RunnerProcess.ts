@@ -22,6 +22,7 @@ export interface RunnerOptions {
   /** Where its blocks are; others of the cluster have the same. */
   readonly folder: string
   readonly secret: string
+  readonly tls?: boolean
   readonly zones: number
   /** Tells it from others of the cluster. */
   readonly number: number
@@ -124,7 +125,7 @@ const freePort: Effect.Effect<number> = Effect.async((resume) => {
 })
 
 const environmentOf = (
-  { folder, postgres, secret, zones }: RunnerOptions,
+  { folder, postgres, secret, tls = false, zones }: RunnerOptions,
   address: Address
 ): Readonly<Record<string, string>> => {
   const { database, host, password, port, user } = postgres
@@ -133,6 +134,7 @@ const environmentOf = (
     CADASTRE_POSTGRES_URL: `postgres://${place}/${database}?host=${encodeURIComponent(host)}`,
     CADASTRE_BLOCKS: `disk:${join(folder, "blocks")}`,
     CADASTRE_SECRET: secret,
+    CADASTRE_TLS: String(tls),
     CADASTRE_HOST: address.host,
     CADASTRE_LISTEN_HOST: address.host,
     CADASTRE_PORT: String(address.port),

@@ -554,6 +554,7 @@ export const commands: ReadonlyArray<Command> = [
         flags: "--secret-file <file>",
         description: "the secret of --connect [$CADASTRE_SECRET_FILE, $CADASTRE_SECRET]"
       },
+      { flags: "--tls", description: "encrypt the connections of its own cluster" },
       { flags: "--record <file>", description: "append a line of JSON each second" },
       { flags: "--profile <folder>", description: "leave CPU profiles of tasks and runners there" },
       json

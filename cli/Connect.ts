@@ -16,6 +16,7 @@ import * as DataFolder from "#runners/DataFolder.ts"
 import { VERSION } from "#runners/Version.ts"
 import type { Address } from "#transport/Connection.ts"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -160,6 +161,7 @@ const userName = (uid: number): string => {
 export interface Target {
   readonly endpoints: ReadonlyArray<Address>
   readonly secret: Redacted.Redacted<string>
+  readonly tls: boolean
 }
 
 /** Where the file system is, and what lets one in; throws `TargetUnknown`. */
@@ -168,7 +170,7 @@ export const findTarget = (options: Options): Target => {
     (options["data"] === undefined ? process.env["CADASTRE_ENDPOINT"] : undefined)
   const folder = DataFolder.at((options["data"] as string | undefined) ?? DataFolder.defaultPath())
   if (endpoint !== undefined) {
-    return { endpoints: endpoint.split(",").map(parseAddress), secret: findSecret(options, folder) }
+    return { endpoints: endpoint.split(",").map(parseAddress), secret: findSecret(options, folder), tls: wantsTls() }
   }
   const running = DataFolder.readEndpoint(folder)
   if (running === undefined || !DataFolder.isServed(running)) {
@@ -177,7 +179,14 @@ export const findTarget = (options: Options): Target => {
         `no file system in ${folder.path}; start one with: cadastre up --data ${folder.path} (or name one with --endpoint)`
     })
   }
-  return { endpoints: [running], secret: findSecret(options, folder) }
+  // Nothing that `up` serves is encrypted.
+  return { endpoints: [running], secret: findSecret(options, folder), tls: false }
+}
+
+const wantsTls = (): boolean => {
+  const wanted = Effect.runSync(Effect.either(Config.withDefault(Config.boolean("CADASTRE_TLS"), false)))
+  if (wanted._tag === "Right") return wanted.right
+  throw new TargetUnknown({ message: `CADASTRE_TLS is ${process.env["CADASTRE_TLS"]}; true or false is wanted` })
 }
 
 const findSecret = (options: Options, folder: DataFolder.DataFolder): Redacted.Redacted<string> => {

@@ -15,6 +15,7 @@ import type { Operation } from "#domain/Operation.ts"
 import { type OperationName, operations, type ReplyOf, type RequestOf } from "#domain/Operations.ts"
 import type { SessionDescriptor } from "#domain/Session.ts"
 import type { ClusterInfo } from "#shards/Api.ts"
+import { Network, over } from "#shards/Network.ts"
 import type { BlockTransport } from "#transport/BlockTransport.ts"
 import { type Address, format } from "#transport/Connection.ts"
 import type { RpcClientError } from "@effect/rpc/RpcClientError"
@@ -37,6 +38,8 @@ export interface ClientOptions {
   readonly descriptor: SessionDescriptor
   /** How long a request is tried when no runner takes it. */
   readonly retryFor: Duration.Duration
+  /** Whether connections are encrypted with the secret; the runners must want the same. */
+  readonly tls?: boolean
 }
 
 /** One command by its operation's name, not sent yet. */
@@ -87,6 +90,9 @@ export const layer = (options: ClientOptions): Layer.Layer<Client, TransportErro
   Layer.scoped(Client, make(options))
 
 export const make = (options: ClientOptions): Effect.Effect<ClientService, TransportError, Scope.Scope> =>
+  options.tls === true ? Effect.provideService(connect(options), Network, over(true)) : connect(options)
+
+const connect = (options: ClientOptions): Effect.Effect<ClientService, TransportError, Scope.Scope> =>
   Effect.gen(function*() {
     const { descriptor, endpoints, secret, who } = options
     const pool = yield* RunnerPool.make(secret)

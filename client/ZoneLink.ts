@@ -251,23 +251,34 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
 
     /** Tries until it succeeds, cannot succeed, or has taken too long. */
     const persist = <A>(attempt: Effect.Effect<A, AttemptError>): Effect.Effect<A, TransportError> =>
+      Effect.suspend(() => {
+        const deadline = Elapsed.unsafeMillis(clock) + options.retryMillisMax
+        return Effect.catchAll(attempt, (error) => tryAgain(attempt, error, deadline))
+      })
+
+    const tryAgain = <A>(
+      attempt: Effect.Effect<A, AttemptError>,
+      first: AttemptError,
+      deadline: number
+    ): Effect.Effect<A, TransportError> =>
       Effect.gen(function*() {
-        const deadline = (yield* Elapsed.millis) + options.retryMillisMax
+        let error = first
         for (let backoff = BACKOFF_MILLIS_MIN;; backoff = Math.min(backoff * 2, BACKOFF_MILLIS_MAX)) {
+          if (error._tag !== "StaleEpoch" && error._tag !== "Moved") {
+            if (error._tag === "RequestRefused") return yield* error
+            if (error._tag !== "ClusterUnreachable" && !ZoneError.isRetryable(error)) {
+              return yield* new RequestRefused({ reason: error.message })
+            }
+            if (Elapsed.unsafeMillis(clock) >= deadline) {
+              return yield* error._tag === "ClusterUnreachable"
+                ? error
+                : new ClusterUnreachable({ endpoint: placeName(route, options.seeds()), reason: error.message })
+            }
+            yield* Effect.sleep(Duration.millis(backoff * (0.5 + (yield* Random.next) / 2)))
+          }
           const result = yield* Effect.either(attempt)
           if (result._tag === "Right") return result.right
-          const error = result.left
-          if (error._tag === "StaleEpoch" || error._tag === "Moved") continue
-          if (error._tag === "RequestRefused") return yield* error
-          if (error._tag !== "ClusterUnreachable" && !ZoneError.isRetryable(error)) {
-            return yield* new RequestRefused({ reason: error.message })
-          }
-          if ((yield* Elapsed.millis) >= deadline) {
-            return yield* error._tag === "ClusterUnreachable"
-              ? error
-              : new ClusterUnreachable({ endpoint: placeName(route, options.seeds()), reason: error.message })
-          }
-          yield* Effect.sleep(Duration.millis(backoff * (0.5 + (yield* Random.next) / 2)))
+          error = result.left
         }
       })
 
@@ -312,11 +323,10 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
     ): Effect.Effect<ReadonlyArray<MessageCodec.Outcome>, TransportError> =>
       persist(attempt(submitting(session, commands), Duration.toMillis(limit))).pipe(
         Effect.flatMap((replies) => decodeReplies(replies, commands)),
-        Effect.tap(() =>
-          Effect.sync(() => {
-            if (commands.some(({ operation }) => !isRead(operation))) session.know(zone)
-          })
-        ),
+        Effect.map((outcomes) => {
+          if (commands.some(({ operation }) => !isRead(operation))) session.know(zone)
+          return outcomes
+        }),
         Effect.ensuring(Effect.sync(() => {
           for (const { number } of commands) session.finish(zone, number)
         }))

@@ -34,23 +34,28 @@ export const make = (
 
     const next = (): void => {
       if (writes === WRITES_MAX || queue.length === 0) return
-      writes++
       const taken = take(queue)
       fork(
-        write(taken.map(({ row }) => row)).pipe(
+        begin(taken.map(({ row }) => row)).pipe(
           Effect.matchCause({
             onSuccess: (outcomes) => taken.forEach(({ resume }, index) => resume(outcomes[index] as Appended)),
             onFailure: (cause) => taken.forEach(({ resume }) => resume(Effect.failCause(cause)))
-          }),
-          Effect.ensuring(Effect.sync(() => {
-            writes--
-            next()
-          }))
+          })
         )
       )
     }
 
-    return (row) =>
+    const ended = Effect.sync(() => {
+      writes--
+      next()
+    })
+
+    const begin = (rows: ReadonlyArray<JournalRow>) => {
+      writes++
+      return Effect.ensuring(write(rows), ended)
+    }
+
+    const wait = (row: JournalRow): Appended =>
       Effect.async((resume) => {
         const waiting = { row, resume }
         queue.push(waiting)
@@ -59,6 +64,13 @@ export const make = (
           const place = queue.indexOf(waiting)
           if (place >= 0) queue.splice(place, 1)
         })
+      })
+
+    return (row) =>
+      Effect.suspend(() => {
+        if (writes === WRITES_MAX || queue.length > 0) return wait(row)
+        // It goes at once, in whoever brings it: no fiber of its own.
+        return Effect.uninterruptible(Effect.flatMap(begin([row]), ([appended]) => appended as Appended))
       })
   })
 

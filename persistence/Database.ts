@@ -3,7 +3,6 @@
  * may be done. It knows no table.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -77,26 +76,26 @@ export const make = (options: DatabaseOptions) =>
       Effect.sync(() => connect(options)),
       (sql) => Effect.promise(() => sql.end({ timeout: CLOSE_SECONDS_MAX }))
     )
-    const limit = Duration.millis(options.statementMillisMax)
-
     // Interrupted or not, a statement ends at its time limit in the server. The driver's own `cancel` is not used:
     // when the server is gone, it leaves a rejected promise that nobody can catch.
     const run = <A>(operation: string, start: () => PromiseLike<A>) =>
       Effect.async<A, DatabaseError>((resume) => {
+        const late = (): void => {
+          const reason = `no answer in ${options.statementMillisMax} ms`
+          resume(Effect.fail(new DatabaseError({ operation, reason, code: "timeout", uncertain: true })))
+        }
+        // Plain: this is in the way of every commit, and a race of fibers costs as much as the statement's bytes.
+        const timer = setTimeout(late, options.statementMillisMax)
+        const end = (result: Effect.Effect<A, DatabaseError>): void => {
+          clearTimeout(timer)
+          resume(result)
+        }
         start().then(
-          (value) => resume(Effect.succeed(value)),
-          (cause: unknown) => resume(Effect.fail(fromCause(operation, cause)))
+          (value) => end(Effect.succeed(value)),
+          (cause: unknown) => end(Effect.fail(fromCause(operation, cause)))
         )
-      }).pipe(Effect.timeoutFail({
-        duration: limit,
-        onTimeout: () =>
-          new DatabaseError({
-            operation,
-            reason: `no answer in ${options.statementMillisMax} ms`,
-            code: "timeout",
-            uncertain: true
-          })
-      }))
+        return Effect.sync(() => clearTimeout(timer))
+      })
 
     return Database.of({
       query: (operation, text, values = []) =>

@@ -20,7 +20,7 @@ import * as BlockNode from "#runners/BlockNode.ts"
 import { Api } from "#shards/Api.ts"
 import * as Cluster from "#shards/Cluster.ts"
 import { serve } from "#shards/MessageChannel.ts"
-import { socketOf, type Wire, wireOf } from "#shards/Network.ts"
+import { Network, over, socketOf, type Wire, wireOf } from "#shards/Network.ts"
 import { type FedServer, makeServer, serialization } from "#shards/RpcConnection.ts"
 import type { BlockTransport } from "#transport/BlockTransport.ts"
 import { type Accept, type Address, format, listen, type ListenFailed } from "#transport/Connection.ts"
@@ -47,6 +47,8 @@ export interface ServerOptions {
   /** Host under which others reach this runner; the port is the listener's. */
   readonly host: string
   readonly secret: Redacted.Redacted<string>
+  /** Whether all connections, those among runners too, are encrypted with it: the same for all of a cluster. */
+  readonly tls?: boolean
   /** The cluster's own database. */
   readonly database: Database.DatabaseOptions
   /** Further databases for journals: zones take turns over that and these. Never changed once the cluster is made. */
@@ -87,6 +89,7 @@ const LEASE_STATEMENT = 0.5
 /** Starts a runner. When its scope closes, its zones are handed over and everything is closed. */
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
+    const { tls = false } = options
     const own = yield* openDatabase(options.database)
     const others = yield* Effect.forEach(options.journals ?? [], openDatabase)
     const journals = [own, ...others].map((context) => Context.get(context, Journal))
@@ -101,6 +104,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     const bound = yield* listen({
       ...options.listen,
       secret: options.secret,
+      tls,
       accept,
       onRefused: (remote, reason) => Effect.runFork(Effect.logWarning(`refused a connection from ${remote}: ${reason}`))
     })
@@ -121,7 +125,7 @@ export const start = (options: ServerOptions): Effect.Effect<Server, ServerError
     const clusterFeed = makeServer(address)
     accept.set(Purpose.cluster, (socket) => clusterFeed.accept(socketOf(socket)))
     const { blocks, feedApi, serveMessages } = yield* Effect.provide(
-      assemble({ ...options, address, cluster, clusterFeed }),
+      Effect.provideService(assemble({ ...options, address, cluster, clusterFeed }), Network, over(tls)),
       Context.add(
         storage,
         Database.Database,

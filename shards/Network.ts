@@ -85,19 +85,20 @@ const writeBoth = (connection: Net.Socket, head: Uint8Array, body: Uint8Array): 
   return hasRoom
 }
 
-export const tcp: NetworkService = {
+/** TCP, encrypted with the cluster's secret or not. */
+export const over = (tls: boolean): NetworkService => ({
   connect: (options) =>
     Effect.gen(function*() {
-      const connection = yield* connect(options)
+      const connection = yield* connect({ ...options, tls })
       return { socket: yield* socketOf(connection), onClose: (callback) => void connection.once("close", callback) }
     }),
   wire: (options) =>
-    Effect.map(connect(options), (connection) => {
+    Effect.map(connect({ ...options, tls }), (connection) => {
       // Its close follows, which is where its end is handled.
       connection.on("error", () => undefined)
       return wireOf(connection, "asks")
     }),
-  blocks: (options) => TcpBlocks.make(options)
-}
+  blocks: (options) => TcpBlocks.make({ ...options, tls })
+})
 
-export class Network extends Context.Reference<Network>()("cadastre/Network", { defaultValue: () => tcp }) {}
+export class Network extends Context.Reference<Network>()("cadastre/Network", { defaultValue: () => over(false) }) {}

@@ -1,8 +1,9 @@
 /**
- * Authenticated TCP connections: one listener for all purposes, and the connecting side. It knows nothing of
- * what is said on a connection after the handshake.
+ * Authenticated TCP connections, encrypted or not: one listener for all purposes, and the connecting side. It knows
+ * nothing of what is said on a connection after the handshake.
  */
 import * as Handshake from "#transport/Handshake.ts"
+import * as Tls from "#transport/Tls.ts"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -52,6 +53,8 @@ export interface ConnectOptions extends Address {
   readonly purpose: Handshake.Purpose
   /** For connecting and handshake together, in milliseconds. */
   readonly timeoutMillis?: number
+  /** Whether it is encrypted (`Tls`). Both ends must want the same. */
+  readonly tls?: boolean
 }
 
 /** A connection to a Cadastre that holds the same secret. It is closed with the scope. */
@@ -65,7 +68,8 @@ const open = (options: ConnectOptions): Effect.Effect<Net.Socket, ConnectFailed>
   Effect.async((resume) => {
     const endpoint = format(options)
     const limit = options.timeoutMillis ?? HANDSHAKE_MILLIS_MAX
-    const socket = Net.connect({ host: options.host, port: options.port, noDelay: true })
+    const { host, port, secret, tls = false } = options
+    const socket = tls ? Tls.connect(host, port, secret) : Net.connect({ host, port, noDelay: true })
     const timer = setTimeout(() => fail(`no answer in ${limit} ms`, true), limit)
     const done = (result: Effect.Effect<Net.Socket, ConnectFailed>): void => {
       clearTimeout(timer)
@@ -78,16 +82,22 @@ const open = (options: ConnectOptions): Effect.Effect<Net.Socket, ConnectFailed>
       socket.on("error", ignore)
       socket.destroy()
     }
-    const onError = (cause: NodeJS.ErrnoException): void => fail(explain(cause), true, cause.code === "ECONNREFUSED")
-    const onClose = (): void => fail("closed the connection before it was authenticated", true)
+    const onError = (cause: NodeJS.ErrnoException): void =>
+      Tls.isRefusal(cause)
+        ? fail(`no TLS with it: it holds another secret, or speaks none (${cause.message})`, false)
+        : fail(explain(cause), true, cause.code === "ECONNREFUSED")
+    const onClose = (): void =>
+      fail(
+        `closed the connection before it was authenticated; does it want ${tls ? "no TLS" : "TLS"}? (CADASTRE_TLS)`,
+        true
+      )
     socket.once("error", onError)
     socket.once("close", onClose)
-    socket.once("connect", () => {
-      const secret = Redacted.value(options.secret)
+    socket.once(tls ? "secureConnect" : "connect", () => {
       const hello = Handshake.hello(options.purpose)
       socket.write(hello)
       readExactly(socket, Handshake.CHALLENGE_BYTES, (challenge) => {
-        const answer = Handshake.answer(secret, hello, challenge)
+        const answer = Handshake.answer(Redacted.value(secret), hello, challenge)
         if (typeof answer === "string") return fail(explainProblem(answer), false)
         socket.write(answer)
         readExactly(socket, Handshake.VERDICT_BYTES, ([verdict]) => {
@@ -141,6 +151,8 @@ export type Accept = (socket: Net.Socket) => void
 export interface ListenOptions extends Address {
   readonly secret: Redacted.Redacted<string>
   readonly accept: ReadonlyMap<Handshake.Purpose, Accept>
+  /** Whether connections are encrypted (`Tls`); others are refused then. */
+  readonly tls?: boolean
   /** Told of each refused connection, for the log. */
   readonly onRefused: (remote: string, reason: string) => void
 }
@@ -151,13 +163,17 @@ export const listen = (options: ListenOptions): Effect.Effect<Address, ListenFai
     const opened = yield* Deferred.make<Address, ListenFailed>()
     const sockets = new Set<Net.Socket>()
     const server = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        Net.createServer({ noDelay: true }, (socket) => {
+      Effect.sync(() => {
+        const take = (socket: Net.Socket): void => receive(socket, options, sockets.size > CONNECTIONS_MAX)
+        const refuse = (socket: Net.Socket, reason: string): void => options.onRefused(remoteOf(socket), reason)
+        const made = options.tls === true
+          ? Tls.createServer(options.secret, HANDSHAKE_MILLIS_MAX, take, refuse)
+          : Net.createServer({ noDelay: true }, take)
+        return made.prependListener("connection", (socket) => {
           sockets.add(socket)
           socket.once("close", () => sockets.delete(socket))
-          receive(socket, options, sockets.size > CONNECTIONS_MAX)
         })
-      ),
+      }),
       (server) =>
         Effect.async<void>((resume) => {
           server.close(() => resume(Effect.void))
@@ -175,8 +191,11 @@ export const listen = (options: ListenOptions): Effect.Effect<Address, ListenFai
     return yield* Deferred.await(opened)
   })
 
+const remoteOf = ({ remoteAddress, remotePort }: Net.Socket): string =>
+  format({ host: remoteAddress ?? "unknown", port: remotePort ?? 0 })
+
 const receive = (socket: Net.Socket, options: ListenOptions, full: boolean): void => {
-  const remote = format({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
+  const remote = remoteOf(socket)
   const secret = Redacted.value(options.secret)
   let settled = false
   const refuse = (reason: string, verdict?: number): void => {

@@ -8,8 +8,8 @@
  *   HMAC(secret, "client" C S purpose) ---->
  *                                      <----   verdict (0: welcome)
  *
- * It authenticates the connection's beginning. It does not encrypt: on networks that are not trusted, run it
- * inside TLS or a private network.
+ * It authenticates the connection's beginning, and does not encrypt: on networks that are not trusted it has to be
+ * inside TLS (`Tls`).
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 

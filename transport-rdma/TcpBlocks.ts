@@ -81,7 +81,7 @@ interface Link {
 
 /** A client's side: connects when first used, and again after the connection broke. */
 export const make = (
-  options: Address & { readonly secret: Redacted.Redacted<string> }
+  options: Address & { readonly secret: Redacted.Redacted<string>; readonly tls?: boolean }
 ): Effect.Effect<BlockTransport, never, Scope.Scope> =>
   Effect.gen(function*() {
     const outer = yield* Effect.scope

@@ -32,6 +32,7 @@ export interface JournalSize {
 export interface Cluster {
   readonly endpoints: ReadonlyArray<Address>
   readonly secret: string
+  readonly tls: boolean
   /** Processes of the runners on this machine, as far as they are known. */
   readonly runnerPids: ReadonlyArray<number>
   /** The server of Postgres, where it is known. */
@@ -44,6 +45,7 @@ export interface Cluster {
 export interface OwnOptions {
   readonly zones: number
   readonly runners: number
+  readonly tls: boolean
   /** Folder for CPU profiles of the runners. */
   readonly profile: string | undefined
   readonly say: (line: string) => void
@@ -60,10 +62,10 @@ export const own = (options: OwnOptions): Effect.Effect<Cluster, OwnError, Scope
     options.say(`a cluster of its own in ${folder}: ${options.runners} runner(s), ${options.zones} zone(s)`)
     const postgres = yield* EmbeddedPostgres.start(Path.join(folder, "postgres"))
     const secret = randomBytes(24).toString("base64url")
-    const { profile, say, zones } = options
+    const { profile, say, tls, zones } = options
     const runners: Array<RunnerProcess.RunnerProcess> = []
     for (let number = 0; number < options.runners; number++) {
-      runners.push(yield* RunnerProcess.start({ postgres, folder, secret, zones, number, profile, say }))
+      runners.push(yield* RunnerProcess.start({ postgres, folder, secret, tls, zones, number, profile, say }))
     }
     yield* Effect.forEach(runners, ({ ready }) => ready, { discard: true, concurrency: "unbounded" })
     const { query } = yield* Database.make({
@@ -75,6 +77,7 @@ export const own = (options: OwnOptions): Effect.Effect<Cluster, OwnError, Scope
     return {
       endpoints: runners.map(({ address }) => address),
       secret,
+      tls,
       runnerPids: runners.map(({ pid }) => pid),
       postgresPid: yield* postgres.pid,
       folder,
@@ -98,9 +101,10 @@ export const running = (options: Options): Effect.Effect<Cluster, BenchEnded> =>
       try: () => findTarget(options),
       catch: (cause) => refused(`mdtest: ${(cause as TargetUnknown).message}`)
     }),
-    ({ endpoints, secret }) => ({
+    ({ endpoints, secret, tls }) => ({
       endpoints,
       secret: Redacted.value(secret),
+      tls,
       journalSize: unknown,
       ...(options["endpoint"] === undefined ? ofFolder(String(options["data"])) : ELSEWHERE)
     })

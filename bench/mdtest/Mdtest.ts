@@ -45,20 +45,21 @@ const clusterOf = (
   options: MdtestOptions,
   say: (line: string) => void
 ): Effect.Effect<Cluster.Cluster, Cluster.OwnError | BenchEnded, Scope.Scope> => {
-  const { connect, data, profile, runners, secretFile, zones } = options
+  const { connect, data, profile, runners, secretFile, tls, zones } = options
   return connect === undefined && data === undefined
-    ? Cluster.own({ zones: zones ?? 1, runners, profile, say })
+    ? Cluster.own({ zones: zones ?? 1, runners, tls, profile, say })
     : Cluster.running({ endpoint: connect, data, secretFile })
 }
 
 const RETRY = Duration.seconds(10)
 
 /** The run's shape, once the cluster has told how many zones it has. */
-const shapeOf = ({ itemsGiven, shape, zones }: MdtestOptions, { endpoints, secret }: Cluster.Cluster) =>
+const shapeOf = ({ itemsGiven, shape, zones }: MdtestOptions, { endpoints, secret, tls }: Cluster.Cluster) =>
   Effect.scoped(Effect.gen(function*() {
     const { info } = yield* Client.make({
       endpoints,
       secret: Redacted.make(secret),
+      tls,
       who: root,
       descriptor: { client: "cadastre-mdtest", host: hostname(), user: "root", uid: 0, pid: process.pid },
       retryFor: RETRY
@@ -81,17 +82,17 @@ const shapeOf = ({ itemsGiven, shape, zones }: MdtestOptions, { endpoints, secre
 const measure = (options: MdtestOptions, cluster: Cluster.Cluster, say: (line: string) => void) =>
   Effect.gen(function*() {
     const shape = yield* shapeOf(options, cluster)
+    const { endpoints, secret, tls } = cluster
     const beside = {
       fdatasyncMicros: fdatasyncMicros(cluster.folder ?? tmpdir()),
       loopbackRoundTripMicros: yield* Effect.promise(loopbackMicros)
     }
     say(describe(shape))
     const tasks = yield* Effect.all(
-      Array.from({ length: shape.tasks }, (_, task) =>
-        TaskProcess.start(
-          { kind: "errand", task, shape, endpoints: cluster.endpoints, secret: cluster.secret },
-          options.profile
-        )),
+      Array.from(
+        { length: shape.tasks },
+        (_, task) => TaskProcess.start({ kind: "errand", task, shape, endpoints, secret, tls }, options.profile)
+      ),
       { concurrency: "unbounded" }
     )
     const run = new Run(cluster, tasks, options.record, say)

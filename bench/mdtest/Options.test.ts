@@ -32,6 +32,7 @@ describe("options of mdtest", () => {
     [{ batch: 2049 }, "2048"],
     [{ connect: "a:1", data: "b" }, "--connect and --data"],
     [{ data: "b", runners: 2 }, "--runners"],
+    [{ connect: "a:1", tls: true }, "CADASTRE_TLS"],
     [{ data: "b", secretFile: "c" }, "--secret-file"],
     [{ statOnly: true }, "-C"],
     [{ removeOnly: true }, "-C"],

@@ -27,6 +27,7 @@ export interface GivenOptions extends BenchOptions {
   readonly batch?: number
   readonly zones?: number
   readonly runners?: number
+  readonly tls?: boolean
   readonly connect?: string
   readonly data?: string
   readonly secretFile?: string
@@ -72,6 +73,7 @@ export interface MdtestOptions {
   readonly iterations: number
   readonly zones: number | undefined
   readonly runners: number
+  readonly tls: boolean
   readonly connect: string | undefined
   readonly data: string | undefined
   readonly secretFile: string | undefined
@@ -109,6 +111,9 @@ export const optionsOf = (given: GivenOptions): MdtestOptions => {
   if (foreign && given.runners !== undefined) {
     refuse("--runners is for a cluster of the run's own, without --connect and --data")
   }
+  if (foreign && given.tls === true) {
+    refuse("--tls is for a cluster of the run's own; set CADASTRE_TLS=true for one that speaks TLS")
+  }
   if (given.connect === undefined && given.secretFile !== undefined) refuse("--secret-file is for --connect")
   if (one && given.createOnly !== true && !foreign) {
     refuse("-T, -E and -r need what -C left: name that cluster with --connect or --data, or give -C as well")
@@ -140,6 +145,7 @@ export const optionsOf = (given: GivenOptions): MdtestOptions => {
     iterations: given.iterations ?? 1,
     zones: given.zones,
     runners: given.runners ?? 1,
+    tls: given.tls === true,
     connect: given.connect,
     data: given.data,
     secretFile: given.secretFile,

@@ -107,10 +107,11 @@ const nextOrder: Effect.Effect<Order | undefined> = Effect.async((resume) => {
 
 const run = (errand: Errand): Effect.Effect<void, TaskError> =>
   Effect.scoped(Effect.gen(function*() {
-    const { endpoints, secret, shape, task } = errand
+    const { endpoints, secret, shape, task, tls } = errand
     const client = yield* Client.make({
       endpoints,
       secret: Redacted.make(secret),
+      tls,
       who: root,
       descriptor: { client: "cadastre-mdtest", host: hostname(), user: "root", uid: 0, pid: process.pid },
       retryFor: RETRY

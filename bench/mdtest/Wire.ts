@@ -10,6 +10,7 @@ export interface Errand {
   readonly shape: Shape
   readonly endpoints: ReadonlyArray<Address>
   readonly secret: string
+  readonly tls: boolean
 }
 
 export interface Order {
