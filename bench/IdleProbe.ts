@@ -27,8 +27,11 @@ export interface IdleMeasured {
 const FEW = 16
 const AT_ONCE = 8
 const IDLE = Duration.seconds(2)
-/** Long enough for a zone to notice that it is idle, to take a snapshot, and to give its pages back the time after. */
-const REST = Duration.seconds(8)
+/** Long enough for a zone to notice that it is idle, and to give its pages back the time after its snapshot. */
+const REST = Duration.seconds(6)
+/** All have taken their snapshots, two at a time, once the process needs less of a core than this. */
+const RESTING_PERCENT = 25
+const RESTS_MAX = 20
 const OBSERVED_SECONDS = 10
 const MIB = 1024 * 1024
 
@@ -65,19 +68,32 @@ const measure = (zones: number) =>
       )
 
     yield* wake(0, FEW)
-    yield* Effect.sleep(REST)
+    yield* rest
     const fewBytes = residentBytes()
     const start = performance.now()
     yield* wake(FEW, zones)
     const wakeMillis = performance.now() - start
-    yield* Effect.sleep(REST)
+    yield* rest
     const allBytes = residentBytes()
-    const before = process.cpuUsage()
-    yield* Effect.sleep(Duration.seconds(OBSERVED_SECONDS))
-    const { system, user } = process.cpuUsage(before)
-    const cpuPercent = ((system + user) / 1e6 / OBSERVED_SECONDS) * 100
+    const cpuPercent = yield* percentOf(Duration.seconds(OBSERVED_SECONDS))
     return { few: FEW, fewBytes, allBytes, wakeMillis, cpuPercent }
   }).pipe(Effect.scoped, Logger.withMinimumLogLevel(LogLevel.None))
+
+/** Percent of a core that the process needs meanwhile. */
+const percentOf = (time: Duration.Duration): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    const before = process.cpuUsage()
+    return Effect.map(Effect.sleep(time), () => {
+      const { system, user } = process.cpuUsage(before)
+      return ((system + user) / 1000 / Duration.toMillis(time)) * 100
+    })
+  })
+
+/** Returns once the zones rest. */
+const rest: Effect.Effect<void> = Effect.gen(function*() {
+  for (let turn = 0; turn < RESTS_MAX; turn++) if ((yield* percentOf(REST)) < RESTING_PERCENT) return
+  return yield* Effect.dieMessage(`the zones do not come to rest in ${RESTS_MAX * Duration.toSeconds(REST)} s`)
+})
 
 const { zones } = JSON.parse(process.argv[2] ?? "{}") as { readonly zones: number }
 process.stdout.write(JSON.stringify((await Effect.runPromise(measure(zones))) satisfies IdleMeasured))
