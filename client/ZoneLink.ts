@@ -190,7 +190,10 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
           due = Elapsed.unsafeMillis(clock) + pause
         }
         at.isWatched = false
-      })
+      }).pipe(
+        // Whoever comes next starts another one.
+        Effect.onError(() => Effect.sync(() => void (at.isWatched = false)))
+      )
 
     /** Whether the zone is where it was, as another runner says. */
     const askOthers = (at: Route): Effect.Effect<"there" | "elsewhere" | "unknown"> =>

@@ -159,7 +159,12 @@ export const receiving = (zones: ReadonlyMap<number, Zone>): Receive => (message
   const { zone } = header.right
   const found = zones.get(zone)
   if (found === undefined) return done(Either.left(new ZoneError.NotOwner({ zone })))
-  found.receive(message, done)
+  try {
+    found.receive(message, done)
+  } catch (cause) {
+    // It came from a socket: nobody above would catch it, and all other zones would end with this runner.
+    done(Either.left(new ZoneError.ZoneDefect({ zone, reason: String(cause) })))
+  }
 }
 
 const headerOf = (message: Uint8Array) =>
