@@ -1,7 +1,8 @@
 /**
  * A zone alive: it drains its mailbox, decides, appends one row for the whole batch, and lets the replies go
  * after the commit. If the append fails no reply leaves; the activation dies and the next one is rebuilt from
- * the journal, under a new epoch.
+ * the journal, under a new epoch. One that nobody asks for, and that no client has a session in, ends as well, and the
+ * next one begins with the next message.
  *
  * How it decides is `domain/Decide`; where it lives is the cluster's affair (`ZoneHost`).
  */
@@ -56,7 +57,7 @@ export interface ZoneConfig extends PagesConfig {
   readonly archive: Archiver.ArchiveConfig
   /** Turns that this runner's zones take at archiving. */
   readonly archivers: Effect.Semaphore
-  /** After so long without a message it keeps no pages in memory. */
+  /** After so long without a message it keeps no pages in memory; without sessions, nothing at all. */
   readonly idle: Duration.Duration
 }
 
@@ -71,7 +72,7 @@ export interface ZoneReport {
 
 export interface Zone {
   readonly number: number
-  /** The epoch, once the zone is ready. */
+  /** The epoch, once the zone is ready. It wakes if it sleeps. */
   readonly ready: Effect.Effect<number, ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>
   /** A packed message in; its packed replies are what it is called back with, once, now or later. */
   readonly receive: (message: Uint8Array, resume: Resume<Uint8Array>) => void
@@ -152,12 +153,14 @@ export const make = (
     const mailbox = new Mailbox<Work>()
     const committed = yield* SubscriptionRef.make(0)
     const seen = new Map<number, number>()
+    /** Closed while nobody has asked for anything since the zone fell asleep. */
+    const asked = Effect.unsafeMakeLatch(false)
     let lastDeath = "it has not started yet"
     let readiness = yield* Deferred.make<number, ZoneError.ZoneUnavailable | ZoneError.ZoneDamaged>()
 
     const unavailable = (reason: string) => new ZoneError.ZoneUnavailable({ zone, reason })
 
-    /** One life of the zone: from the claim to its death. */
+    /** One life of the zone: from the claim to its death, or until it falls asleep. */
     const live = Effect.gen(function*() {
       if (lease.term() === undefined) lastDeath = "its runner holds no lease"
       // Without one, the zone may be another runner's by now: a claim would fence that one off.
@@ -188,7 +191,9 @@ export const make = (
       yield* Effect.forkScoped(Archiver.archive(zone, config.archive, active.backlog, config.archivers))
       yield* Effect.forkScoped(rests(active))
       yield* Effect.addFinalizer(() => Effect.sync(() => active.abandon(unavailable("it moves or restarts"))))
-      return yield* Effect.forever(step(active))
+      yield* Effect.repeat(Effect.zipRight(step(active), Effect.yieldNow()), { until: () => active.isAsleep })
+      lastDeath = "it has slept, and wakes"
+      yield* Effect.logDebug(`zone ${zone} sleeps at event ${active.head.sequence}`)
     }).pipe(
       Effect.scoped,
       // The next life starts from what does not need it.
@@ -396,12 +401,18 @@ export const make = (
         yield* Effect.sleep(quiet >= idle ? config.idle : Duration.millis(idle - quiet))
       }))
 
-    /** Gives the memory back. What no snapshot has yet is stored first, and goes the next time. */
+    /**
+     * Gives the memory back. What no snapshot has yet is stored first, and goes the next time. A zone that has stored
+     * all, and that no client lives in, falls asleep.
+     */
     const rest = (active: Activation) =>
       Effect.gen(function*() {
         if ((yield* Elapsed.millis) - active.lastMessage < Duration.toMillis(config.idle)) return
         if (active.head.sequence > active.snapshotSequence) yield* snapshot(active)
         yield* active.pages.leave
+        if (active.isTaking || active.pages.state.sessions.size > 0 || mailbox.length > 0) return
+        active.isAsleep = active.head.sequence === active.snapshotSequence
+        if (active.isAsleep) asked.unsafeClose()
       })
 
     const sweep = Effect.gen(function*() {
@@ -446,6 +457,7 @@ export const make = (
         lastDeath = reasonOf(cause)
         return Effect.logWarning(`zone ${zone} restarts: ${lastDeath}`)
       }),
+      Effect.zipRight(Effect.zipRight(reopen, asked.await)),
       Effect.catchTag("ZoneDamaged", damagedFor),
       Effect.onExit(() => reopen),
       Effect.sandbox,
@@ -463,13 +475,17 @@ export const make = (
     )
 
     const offer = (work: MessageWork | ReportWork): void => {
+      asked.unsafeOpen()
       if (mailbox.offer(work)) return
       work.resume(Either.left(new ZoneError.ZoneBusy({ zone, waiting: mailbox.length })))
     }
 
     return {
       number: zone,
-      ready: Effect.suspend(() => Deferred.await(readiness)).pipe(
+      ready: Effect.suspend(() => {
+        asked.unsafeOpen()
+        return Deferred.await(readiness)
+      }).pipe(
         Effect.timeoutFail({ duration: READY_TIME_MAX, onTimeout: () => unavailable(lastDeath) })
       ),
       receive: (bytes, resume) => {
@@ -502,6 +518,8 @@ class Activation {
   taking: Snapshot.Taking | undefined
   isTaking = false
   snapshotAfter = 0
+  /** It ends after this batch, and the next message begins another life. */
+  isAsleep = false
   /** Who waits for a snapshot to begin, and is told what it is of. */
   beginning: Deferred.Deferred<Chain.ChainHead> | undefined
   /** Lease of the runner that it was claimed under. */

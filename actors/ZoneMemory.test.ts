@@ -91,6 +91,33 @@ describe("a zone whose pages are in the store", () => {
       expect(yield* harness.journal.service.snapshots(ZONE)).toHaveLength(1)
     }))
 
+  it.scoped("falls asleep if no client has a session in it, and wakes under another epoch with all it had", () =>
+    Effect.gen(function*() {
+      const { harness } = counting()
+      const zone = yield* harness.start({ idle: Duration.seconds(60), sessionLease: Duration.seconds(100) })
+      yield* fill(zone, 0, 500)
+      yield* TestClock.adjust(Duration.seconds(90))
+      const first = yield* zone.ready
+      // Its snapshot was taken, but the session that filled it is there.
+      expect(yield* harness.journal.service.snapshots(ZONE)).toHaveLength(1)
+      yield* TestClock.adjust(Duration.seconds(400))
+      const reader = new TestClient(0)
+      const stale = reader.message(first, ["lookup", { parent: ROOT, name: nameOf(3) }])
+      expect(yield* Effect.flip(Harness.submit(zone, stale))).toMatchObject({ _tag: "StaleEpoch", epoch: first + 1 })
+      const [found] = yield* reader.send(zone, ["lookup", { parent: ROOT, name: nameOf(3) }])
+      expect(replyOf("lookup", found).attributes.inode).toBeGreaterThan(ROOT)
+      expect((yield* zone.report(false)).inodes).toBe(501)
+      yield* TestClock.adjust(Duration.seconds(130))
+      expect(yield* zone.ready).toBe(first + 2)
+      // Whoever lives in it keeps it awake.
+      yield* fill(zone, 500, 1000)
+      for (let turn = 0; turn < 10; turn++) {
+        yield* TestClock.adjust(Duration.seconds(50))
+        yield* zone.touch(507)
+      }
+      expect(yield* zone.ready).toBe(first + 2)
+    }))
+
   it.scopedLive("that finds one of them lost comes back without the snapshots that need it", () =>
     Effect.gen(function*() {
       const { blocks, harness, snapshotTaken } = counting()

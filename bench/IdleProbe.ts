@@ -4,6 +4,7 @@ import { residentBytes } from "#bench/Resident.ts"
 import { temporaryFolder } from "#bench/TemporaryFolder.ts"
 import * as RunnerPool from "#client/RunnerPool.ts"
 import * as EmbeddedPostgres from "#runners/EmbeddedPostgres.ts"
+import * as IdleMemory from "#runners/IdleMemory.ts"
 import * as Server from "#runners/Server.ts"
 import * as Cluster from "#shards/Cluster.ts"
 import * as Duration from "effect/Duration"
@@ -89,9 +90,13 @@ const percentOf = (time: Duration.Duration): Effect.Effect<number> =>
     })
   })
 
-/** Returns once the zones rest. */
+/** Returns once the zones rest, and what they freed was given back. */
 const rest: Effect.Effect<void> = Effect.gen(function*() {
-  for (let turn = 0; turn < RESTS_MAX; turn++) if ((yield* percentOf(REST)) < RESTING_PERCENT) return
+  for (let turn = 0; turn < RESTS_MAX; turn++) {
+    if ((yield* percentOf(REST)) >= RESTING_PERCENT) continue
+    residentBytes()
+    return yield* Effect.sleep(Duration.times(IdleMemory.INTERVAL, 2))
+  }
   return yield* Effect.dieMessage(`the zones do not come to rest in ${RESTS_MAX * Duration.toSeconds(REST)} s`)
 })
 

@@ -248,6 +248,7 @@ describe.skipIf(posix === undefined)(`the native calls (${built})`, () => {
   })
 
   it("sets the umask and gives the one before", () => {
+    expect([0, 1]).toContain(posix.trimMemory())
     const before = posix.setUmask(0o077)
     try {
       posix.mkdir(at("dir"), 0o777)

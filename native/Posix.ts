@@ -113,6 +113,11 @@ export interface Calls {
   statfs(path: Uint8Array): FileSystemInfo | number
   /** The mask before. It is the whole process's. */
   setUmask(mask: number): number
+  /**
+   * Gives the room that the C library's allocator keeps for more back to the system: 1 if there was any. It takes
+   * milliseconds for 100 MB.
+   */
+  trimMemory(): number
 }
 
 /** The same calls, but a failure throws `PosixError`. */

@@ -1,5 +1,5 @@
 // The system calls that Node lacks or rounds: nanosecond times, special files, extended attributes, holes, byte
-// paths. It decides nothing and keeps nothing; `Posix.ts` is its face and says what each call means.
+// paths, and the allocator's own. It decides nothing and keeps nothing; `Posix.ts` is its face and says what each call means.
 //
 // Every call answers as the kernel does: a number from 0 or a value on success, -errno on failure. Only an argument
 // of the wrong type throws. All calls are synchronous and run on the calling thread.
@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -519,6 +520,16 @@ int64_t AsUser(Arguments& a) {
   return result < 0 ? result : 0;
 }
 
+// ---- Memory --------------------------------------------------------------------------------------------------
+
+int64_t TrimMemory(Arguments&) {
+#ifdef __GLIBC__
+  return malloc_trim(0);
+#else
+  return 0;
+#endif
+}
+
 // ---- Registration --------------------------------------------------------------------------------------------
 
 template <int64_t (*Call)(Arguments&)>
@@ -579,6 +590,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("llistxattr", Value<Llistxattr>);
   add("statfs", Value<Statfs>);
   add("setUmask", Number<SetUmask>);
+  add("trimMemory", Number<TrimMemory>);
   add("asUser", Number<AsUser>);
   return exports;
 }

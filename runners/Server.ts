@@ -17,6 +17,7 @@ import * as RunnerLeases from "#persistence/RunnerLeases.ts"
 import * as SpreadJournal from "#persistence/SpreadJournal.ts"
 import * as ApiHandlers from "#runners/ApiHandlers.ts"
 import * as BlockNode from "#runners/BlockNode.ts"
+import * as IdleMemory from "#runners/IdleMemory.ts"
 import { Api } from "#shards/Api.ts"
 import * as Cluster from "#shards/Cluster.ts"
 import { serve } from "#shards/MessageChannel.ts"
@@ -90,6 +91,7 @@ const LEASE_STATEMENT = 0.5
 export const start = (options: ServerOptions): Effect.Effect<Server, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
     const { tls = false } = options
+    yield* Effect.forkScoped(IdleMemory.giveBack)
     const own = yield* openDatabase(options.database)
     const others = yield* Effect.forEach(options.journals ?? [], openDatabase)
     const journals = [own, ...others].map((context) => Context.get(context, Journal))

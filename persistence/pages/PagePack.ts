@@ -25,7 +25,7 @@ export const Form = { plain: 0, deflated: 1 } as const
 const DEFLATED_BYTES_LEAST = 128
 const DEFLATED_SHARE_MAX = 7 / 8
 
-const FIRST_BYTES = 64 * 1024
+const FIRST_BYTES = 2 * 1024
 const NUMBER_WIDTH = 10
 
 /** What the keys of a zone's packs begin with. */

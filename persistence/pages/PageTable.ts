@@ -28,13 +28,32 @@ export interface Pack {
   live: number
 }
 
-/** Where 1,024 pages are, a pack of 0 for those that are nowhere. */
+/** Rows that a chunk has room for at first: a small zone needs no more. */
+const FIRST_ROWS = 16
+
+/** Where 1,024 pages are, a pack of 0 for those that are nowhere. Rows behind the last that was set are not there yet. */
 class Chunk {
-  readonly packs = new Uint32Array(CHUNK_PAGES)
-  readonly offsets = new Uint32Array(CHUNK_PAGES)
-  readonly lengths = new Uint16Array(CHUNK_PAGES)
-  readonly kinds = new Uint8Array(CHUNK_PAGES)
-  readonly crcs = new Uint32Array(CHUNK_PAGES)
+  packs = new Uint32Array(FIRST_ROWS)
+  offsets = new Uint32Array(FIRST_ROWS)
+  lengths = new Uint16Array(FIRST_ROWS)
+  kinds = new Uint8Array(FIRST_ROWS)
+  crcs = new Uint32Array(FIRST_ROWS)
+
+  /** Makes room for so many rows. */
+  reserve(rows: number): void {
+    if (rows <= this.packs.length) return
+    const room = Math.min(CHUNK_PAGES, Math.max(rows, 2 * this.packs.length))
+    this.packs = grown(this.packs, new Uint32Array(room))
+    this.offsets = grown(this.offsets, new Uint32Array(room))
+    this.lengths = grown(this.lengths, new Uint16Array(room))
+    this.kinds = grown(this.kinds, new Uint8Array(room))
+    this.crcs = grown(this.crcs, new Uint32Array(room))
+  }
+}
+
+const grown = <A extends Uint8Array | Uint16Array | Uint32Array>(from: A, to: A): A => {
+  to.set(from)
+  return to
 }
 
 export class PageTable {
@@ -113,6 +132,7 @@ export class PageTable {
     const rows = bytes.length / ROW_BYTES
     if (rows > CHUNK_PAGES || !Number.isInteger(rows)) return `a chunk of ${bytes.length} bytes is none`
     const chunk = new Chunk()
+    chunk.reserve(rows)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     for (let i = 0, at = 0; i < rows; i++, at += ROW_BYTES) {
       const pack = view.getUint32(at, true)
@@ -188,6 +208,7 @@ export class PageTable {
   private change(page: number): Chunk {
     const chunk = this.chunk(chunkOf(page))
     const index = page % CHUNK_PAGES
+    chunk.reserve(index + 1)
     const before = chunk.packs[index] as number
     if (before !== 0) this.count(before, chunk.lengths[index] as number, -1)
     this.dirty.add(chunkOf(page))
