@@ -13,6 +13,7 @@ import { isRead } from "#domain/Decide.ts"
 import { Limits } from "#domain/Limits.ts"
 import type { Operation } from "#domain/Operation.ts"
 import * as Elapsed from "#shards/Elapsed.ts"
+import { InFlight } from "#shards/InFlight.ts"
 import type { Cancel, Replies } from "#shards/MessageChannel.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import { type Address, type ConnectFailed, format } from "#transport/Connection.ts"
@@ -87,8 +88,8 @@ interface Group {
 interface Route {
   readonly address: Address
   epoch: number
-  /** What is under way there, the oldest first. */
-  readonly attempts: Set<Attempt>
+  /** What is under way there, by number. */
+  readonly attempts: InFlight<Attempt>
   /** Whether somebody looks after them. */
   isWatched: boolean
 }
@@ -127,6 +128,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
     let inFlight = 0
     let commandsInFlight = 0
     let scheduled = false
+    let attempts = 0
     let route: Route | undefined
     let turn = 0
     /** Where the zone was lately not, or did not answer: asked last. */
@@ -142,7 +144,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
     const locateAt = (asked: Address): Effect.Effect<Route, AttemptError> =>
       Effect.map(
         connected(pool, asked, (runner) => runner.Locate({ zone })),
-        ({ epoch, host, port }) => ({ address: { host, port }, epoch, attempts: new Set(), isWatched: false })
+        ({ epoch, host, port }) => ({ address: { host, port }, epoch, attempts: new InFlight(), isWatched: false })
       )
 
     const findRoute: Effect.Effect<Route, AttemptError> = Effect.suspend(() => {
@@ -171,7 +173,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
         let pause = DOUBT_MILLIS_MIN
         let due = 0
         for (;;) {
-          const [oldest] = at.attempts
+          const { oldest } = at.attempts
           if (oldest === undefined) break
           if (oldest !== doubted) {
             doubted = oldest
@@ -179,13 +181,13 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
             due = oldest.since + pause
           }
           const now = Elapsed.unsafeMillis(clock)
-          for (const attempt of at.attempts) if (attempt.deadline <= now) attempt.fail(late(at))
+          for (const attempt of at.attempts.all()) if (attempt.deadline <= now) attempt.fail(late(at))
           if (now < due) {
             yield* Effect.sleep(Duration.millis(due - now))
             continue
           }
           const elsewhere = yield* askOthers(at)
-          if (elsewhere === "elsewhere") { for (const attempt of at.attempts) attempt.fail(new Moved()) }
+          if (elsewhere === "elsewhere") { for (const attempt of at.attempts.all()) attempt.fail(new Moved()) }
           else if (elsewhere === "there") pause = Math.min(2 * pause, DOUBT_MILLIS_MAX)
           due = Elapsed.unsafeMillis(clock) + pause
         }
@@ -216,7 +218,7 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
         Effect.async((resume) => {
           const since = Elapsed.unsafeMillis(clock)
           const end = (result: Exit.Exit<A, AttemptError>): void => {
-            if (!at.attempts.delete(own)) return
+            if (at.attempts.take(number) === undefined) return
             const error = Exit.isFailure(result) ? Option.getOrUndefined(Cause.failureOption(result.cause)) : undefined
             if (error?._tag === "StaleEpoch") at.epoch = error.epoch
             else if (error?._tag === "NotOwner" || error?._tag === "ClusterUnreachable") forget(at)
@@ -226,15 +228,15 @@ export const make = (options: ZoneLinkOptions): Effect.Effect<ZoneLink, never, S
             cancel()
             end(Exit.fail(error))
           }
-          const own: Attempt = { since, deadline: since + limitMillis, fail }
-          at.attempts.add(own)
+          const number = attempts++
+          at.attempts.add(number, { since, deadline: since + limitMillis, fail })
           const cancel = start(at, end)
           if (!at.isWatched) {
             at.isWatched = true
             fork(watch(at), { scope })
           }
           return Effect.sync(() => {
-            at.attempts.delete(own)
+            at.attempts.take(number)
             cancel()
           })
         }))

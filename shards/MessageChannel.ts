@@ -3,6 +3,7 @@
  * order. What every create goes through is plain calls: no fiber, no Schema. Everything rarer goes by rpc (`Api`).
  */
 import { Limits } from "#domain/Limits.ts"
+import { InFlight } from "#shards/InFlight.ts"
 import type { Wire } from "#shards/Network.ts"
 import * as ZoneError from "#shards/ZoneError.ts"
 import { Decoder, encode, type Frame, Kind } from "#transport/Frame.ts"
@@ -35,7 +36,7 @@ export interface MessageChannel {
 /** A client's end of a connection. */
 export class ChannelClient implements MessageChannel {
   private readonly wire: Wire
-  private readonly pending = new Map<number, (replies: Replies) => void>()
+  private readonly pending = new InFlight<(replies: Replies) => void>()
   private last = 0
   private heard = true
   private asked = false
@@ -53,9 +54,9 @@ export class ChannelClient implements MessageChannel {
 
   submit(message: Uint8Array, done: (replies: Replies) => void): Cancel {
     const request = this.last = (this.last + 1) % 2 ** 32
-    this.pending.set(request, done)
+    this.pending.add(request, done)
     if (!this.wire.send(encode({ kind: Kind.message, request, data: message }), message)) this.fail(BROKE)
-    return () => void this.pending.delete(request)
+    return () => void this.pending.take(request)
   }
 
   /**
@@ -74,18 +75,16 @@ export class ChannelClient implements MessageChannel {
 
   /** Tells all who wait, and is of no use any more. */
   fail(reason: string): void {
-    const waiting = [...this.pending.values()]
-    this.pending.clear()
+    const waiting = this.pending.takeAll()
     this.wire.close()
     for (const done of waiting) done(Either.left(new ChannelBroken({ reason })))
   }
 
   private settle({ data, kind, request }: Frame): void {
     if (kind === Kind.pong) return
-    const done = this.pending.get(request)
+    const done = this.pending.take(request)
     // Nobody waits for it any more.
     if (done === undefined) return
-    this.pending.delete(request)
     done(kind === Kind.replies ? Either.right(data) : Either.left(readRefusal(data)))
   }
 }

@@ -1,8 +1,10 @@
 /** The two ways to load a system: callers that ask again when they were answered, and calls that are due at a rate. */
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
 
 /** One call; the answer is how many commands it did. */
 export type Ask<E> = (caller: number) => Effect.Effect<number, E>
@@ -82,6 +84,13 @@ export const open = <E>(
     let due = 0
     let answered = 0
     const total = Math.max(1, Math.round(callsPerSecond * options.seconds))
+    // No children of this fiber: what keeps those would itself cost the collector, and so those who wait.
+    const fork = Runtime.runFork(yield* Effect.runtime())
+    const done = yield* Deferred.make<void, E>()
+    const settle = (exit: Exit.Exit<void, E>): void => {
+      if (Exit.isFailure(exit)) Deferred.unsafeDone(done, exit)
+      else if (answered === total) Deferred.unsafeDone(done, Effect.void)
+    }
     const start = performance.now()
     const call = (index: number) =>
       Effect.map(ask(index % callers), (done) => {
@@ -90,7 +99,6 @@ export const open = <E>(
         answered++
       })
     const calls = Effect.gen(function*() {
-      const waiting: Set<Fiber.RuntimeFiber<void, E>> = new Set()
       while (due < total) {
         const dueNow = Math.min(total, Math.ceil(((performance.now() - start) * callsPerSecond) / 1000))
         while (due < dueNow) {
@@ -99,13 +107,11 @@ export const open = <E>(
               message: `${WAITING_MAX} calls wait at ${Math.round(callsPerSecond)} a second`
             })
           }
-          const fiber = yield* Effect.fork(call(due++))
-          waiting.add(fiber)
-          fiber.addObserver(({ _tag }) => _tag === "Success" && waiting.delete(fiber))
+          fork(call(due++)).addObserver(settle)
         }
         yield* Effect.sleep(TICK)
       }
-      yield* Fiber.joinAll(waiting)
+      yield* Deferred.await(done)
     })
     yield* watched(calls, () => count, options)
     return { count, seconds: (performance.now() - start) / 1000, millis }

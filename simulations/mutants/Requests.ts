@@ -121,8 +121,8 @@ export const requests: ReadonlyArray<Mutant> = [
     name: "replies-to-whoever-waits",
     about: "Replies go to whoever has waited longest on the connection, not to whoever sent their message.",
     file: "shards/MessageChannel.ts",
-    find: "    const done = this.pending.get(request)\n",
-    replace: "    request = this.pending.keys().next().value ?? request\n    const done = this.pending.get(request)\n",
+    find: "    const done = this.pending.take(request)\n",
+    replace: "    const done = this.pending.oldest\n    this.pending.take(request)\n",
     scenario: "visitors"
   },
   {
