@@ -4,6 +4,7 @@
  * of it is asked for. It counts what of each pack is still in use. It reads and writes no store.
  */
 import { PageKind } from "#domain/state/pages/Pages.ts"
+import { grown } from "#domain/state/pages/Slab.ts"
 import { RECORD_HEADER_BYTES } from "#persistence/pages/PagePack.ts"
 
 export const CHUNK_PAGES = 1024
@@ -49,11 +50,6 @@ class Chunk {
     this.kinds = grown(this.kinds, new Uint8Array(room))
     this.crcs = grown(this.crcs, new Uint32Array(room))
   }
-}
-
-const grown = <A extends Uint8Array | Uint16Array | Uint32Array>(from: A, to: A): A => {
-  to.set(from)
-  return to
 }
 
 export class PageTable {

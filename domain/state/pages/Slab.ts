@@ -242,7 +242,8 @@ export class Slab {
   }
 }
 
-const grown = <A extends Uint8Array | Uint16Array | Int32Array>(from: A, to: A): A => {
+/** What `from` holds in a longer array. One of no length at all stays empty. */
+export const grown = <A extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(from: A, to: A): A => {
   if (to.length > 0) to.set(from)
   return to
 }
